@@ -1,0 +1,59 @@
+# The first two targets are what README.md tells a person to run on a fresh machine; they install what they need.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.netdoctor-ready
+
+.PHONY: help demo test check bench schema venv tools clean
+
+help:
+	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
+	@echo 'make test    run every test (those that build networks need root)'
+	@echo 'make check   ruff, mypy --strict, import-linter'
+	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods (root)'
+	@echo 'make schema  write the JSON schemas of report and snapshot'
+
+# Exit code 1 of the lab command means "unreachable, diagnosed": that is the answer this demo is about.
+demo: tools venv
+	@$(BIN)/netdoctor lab run vxlan --fault fdb-missing; code=$$?; \
+	if [ $$code -eq 1 ]; then echo 'demo: the fault was found (exit code 1: unreachable, diagnosed).' >&2; exit 0; fi; \
+	echo "demo: expected exit code 1, got $$code" >&2; exit 1
+
+test: tools venv
+	$(BIN)/python -m pytest
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: tools venv
+	$(BIN)/python -m tests.bench
+
+schema: venv
+	$(BIN)/python -m netdoctor.schemas
+
+venv: $(READY)
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || $(call apt,python3-venv)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# ip, bridge and ping are what the lab builds with and what says whether a packet really arrives.
+tools:
+	@missing=''; \
+	{ command -v ip && command -v bridge; } >/dev/null || missing="$$missing iproute2"; \
+	command -v ping >/dev/null || missing="$$missing iputils-ping"; \
+	[ -z "$$missing" ] || $(call apt,$$missing)
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# $(call apt,PACKAGES): install Debian packages, or say what to install where that cannot be done.
+define apt
+{ if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >&2; \
+else echo "netdoctor needs these packages: $(1)" >&2; exit 1; fi; }
+endef

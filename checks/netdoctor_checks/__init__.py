@@ -1,0 +1,1 @@
+"""The built-in checks of netdoctor: one module a check, found through the entry point that third parties use too."""

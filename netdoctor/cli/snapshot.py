@@ -1,0 +1,59 @@
+"""`netdoctor snapshot [-o FILE]`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from netdoctor.cli import out
+from netdoctor.cli.parser import add_common
+from netdoctor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from netdoctor.cli.parser import Subparsers
+    from netdoctor.snapshot import Snapshot
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "snapshot",
+        help="write everything a diagnosis may need of this host to one file",
+        description="Write everything a diagnosis may need of this host as one JSON document. It holds addresses, "
+        "names and processes of every network namespace: look at it before you pass it on.",
+    )
+    parser.add_argument(
+        "-o",
+        dest="file",
+        metavar="FILE",
+        help="write to FILE (compressed if it ends in .gz); default: stdout",
+    )
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Take the snapshot and write it. What could not be read is in the snapshot, and said on stderr."""
+    from netdoctor.collect.live import LiveHost
+    from netdoctor.snapshot import take
+
+    out.warn_unless_root("the snapshot lacks what this user may not look at")
+    with LiveHost() as host:
+        snapshot = take(host)
+    for missing in snapshot.missing:
+        out.warn(f"not seen: {missing.what}: {missing.why}; {missing.how_to_get_it}")
+    _write(snapshot, args.file)
+    return ExitCode.REACHABLE
+
+
+def _write(snapshot: Snapshot, file: str | None) -> None:
+    from netdoctor.render.json import ascii_json
+    from netdoctor.snapshot import encode, save
+
+    if file is None or file == "-":
+        out.write(ascii_json(encode(snapshot).decode()), None)
+        return
+    try:
+        save(snapshot, file)
+    except OSError as error:
+        raise UsageError(f"cannot write {file}: {error.strerror}") from error

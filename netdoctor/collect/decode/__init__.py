@@ -1,0 +1,1 @@
+"""Netlink messages to facts: one function a kind of record."""

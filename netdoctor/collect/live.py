@@ -1,0 +1,131 @@
+"""The live host: its namespaces, found and opened when they are asked for.
+
+One rtnetlink socket a namespace, opened from inside it. An object of this module belongs to one thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from netdoctor.collect.access import Pool
+from netdoctor.collect.namespace import LiveNamespace
+from netdoctor.collect.namespaces import Search
+from netdoctor.collect.nsenter import VanishedError
+from netdoctor.collect.nsids import Peers
+from netdoctor.facts.host import Missing, Namespace, NamespaceId
+
+
+class LiveHost:
+    """A `Host` that is this machine. Use it as a context manager, or call `close`."""
+
+    def __init__(self) -> None:
+        self.pool = Pool()
+        self._search = Search()
+        self._found: dict[int, NamespaceId] | None = None
+        self._searched_deeper = False
+        self._namespaces: dict[int, LiveNamespace | None] = {}
+        self._peers = Peers(self._search.host)
+        self._missing: dict[Missing, None] = {}
+
+    def __enter__(self) -> LiveHost:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all sockets; namespaces of this host answer no new question afterwards."""
+        self.pool.close()
+
+    @property
+    def name(self) -> str:
+        """See `Host.name`."""
+        return os.uname().nodename
+
+    @property
+    def kernel(self) -> str:
+        """The release of the running kernel."""
+        return os.uname().release
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """See `Host.missing`."""
+        return (*self._search.missing.values(), *self._missing)
+
+    def note(self, missing: Missing) -> None:
+        """Remember something that could not be seen; the same thing is kept once."""
+        self._missing[missing] = None
+
+    def note_failure(self, what: str, error: OSError) -> None:
+        """Remember that `what` could not be read, because of `error`."""
+        if isinstance(error, VanishedError):
+            self.note(Missing(what, "the namespace vanished while it was being read", "ask again"))
+        elif error.errno in (errno.EPERM, errno.EACCES):
+            self.note(
+                Missing("other network namespaces", "no permission to enter them", "run netdoctor as root")
+            )
+        else:
+            self.note(Missing(what, error.strerror or str(error), "see the kernel log"))
+
+    def _known(self) -> dict[int, NamespaceId]:
+        if self._found is None:
+            self._found = self._search.look()
+        return self._found
+
+    def namespaces(self) -> tuple[NamespaceId, ...]:
+        """See `Host.namespaces`."""
+        return tuple(self._known().values())
+
+    def namespaces_held_open(self) -> tuple[NamespaceId, ...]:
+        """Look through open descriptors as well, and return the namespaces that this brought to light.
+
+        Costly on a machine with many processes, so it is done once, and only when something is not found otherwise.
+        """
+        if self._searched_deeper:
+            return ()
+        self._searched_deeper = True
+        known = self._known()
+        new = {i: n for i, n in self._search.look_deeper().items() if i not in known}
+        known.update(new)
+        return tuple(new.values())
+
+    def namespace(self, inode: int) -> Namespace | None:
+        """See `Host.namespace`. None too for a namespace that may not be entered; `missing` says so then."""
+        if inode not in self._namespaces:
+            self._namespaces[inode] = self._open(inode)
+        return self._namespaces[inode]
+
+    def _open(self, inode: int) -> LiveNamespace | None:
+        found = self._known().get(inode)
+        if found is None:
+            return None
+        try:
+            self.pool.access(found)
+        except VanishedError:
+            return None
+        except OSError as error:
+            self.note_failure(f"namespace {found.label}", error)
+            return None
+        return LiveNamespace(self, found)
+
+    def resolve(self, namespace: NamespaceId, nsid: int) -> int | None:
+        """Return the inode that `nsid` stands for in `namespace`, looking deeper if no known namespace has it."""
+        inode = namespace.inode
+        try:
+            route = self.pool.access(namespace).route
+            found = self._peers.resolve(inode, nsid, route, self.namespaces())
+            if found is None and self.namespaces_held_open():
+                found = self._peers.resolve(inode, nsid, route, self.namespaces())
+        except OSError as error:
+            self.note_failure(f"the peers of {namespace.label}", error)
+            return None
+        if found is None:
+            self.note(
+                Missing(
+                    f"the namespace that link-netnsid {nsid} of {namespace.label} stands for",
+                    "no file, process or open descriptor that is visible here leads to it",
+                    "run netdoctor as root, on the host itself; lsns -t net lists what can be seen",
+                )
+            )
+        return found

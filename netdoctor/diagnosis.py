@@ -1,0 +1,217 @@
+"""The diagnosis: ask the twin, ask the checks, apply the fix in memory, ask again, until the packet and its reply arrive."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from netdoctor import __version__
+from netdoctor.assemble import cause_part, path_part, question_part
+from netdoctor.case import Case
+from netdoctor.check import Check, Finding, explaining
+from netdoctor.facts.host import Host
+from netdoctor.facts.links import Record
+from netdoctor.fix.change import applied
+from netdoctor.kernel.conversation import Ping, converse
+from netdoctor.kernel.decisive import OPEN, decisive
+from netdoctor.kernel.endings import Ending, NoAddress
+from netdoctor.kernel.packet import Flow, Place
+from netdoctor.kernel.walk import Walk
+from netdoctor.question import Question
+from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool, Verdict
+from netdoctor.summary import summarise
+
+#: One run names at most this many causes, one behind the other.
+MAX_CAUSES = 8
+
+
+class Answer(Record, frozen=True):
+    """What walking once gave: the verdict, the walk that shows it, and the ending that decided."""
+
+    verdict: Verdict
+    walk: Walk
+    ending: Ending | None
+    missing: tuple[MissingPart, ...] = ()
+
+
+def diagnose(host: Host, question: Question) -> Report:
+    """Answer `question` from the facts of `host`. Pure: nothing is sent and nothing is changed."""
+    return Diagnosis(host, question).report()
+
+
+class Diagnosis:
+    """One question on its way to its report."""
+
+    def __init__(self, host: Host, question: Question) -> None:
+        self.host = host
+        self.question = question
+        self.crashed: list[Crashed] = []
+        self.answer = ask(host, question)
+
+    def report(self) -> Report:
+        """Find every cause and write the report."""
+        causes = self._causes()
+        hazards = self._hazards()
+        walk, ending = self.answer.walk, self.answer.ending
+        missing = [MissingPart(m.what, m.why, m.how_to_get_it) for m in self.host.missing]
+        missing += self.answer.missing
+        path = path_part(self.host, walk, ending, self.answer.verdict) if walk.steps else PathPart((), (), ())
+        asked = question_part(self.host, self.question, walk)
+        return Report(
+            SCHEMA,
+            Tool("netdoctor", __version__),
+            datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            asked,
+            self.answer.verdict,
+            summarise(self.host, self.question, self.answer.verdict, causes, missing, ending),
+            tuple(causes),
+            tuple(hazards),
+            path,
+            None,
+            None,
+            None,
+            tuple(missing),
+            tuple(self.crashed),
+        )
+
+    def _causes(self) -> list[Cause]:
+        causes: list[Cause] = []
+        now, answer = self.host, self.answer
+        while answer.verdict == "unreachable" and answer.ending is not None and len(causes) < MAX_CAUSES:
+            case = self._case(now, answer)
+            found = self._best(now, case, answer.ending)
+            if found is None:
+                break
+            check, finding, after = found
+            verified = None if finding.fix is None else after is not None and after.ending != answer.ending and _gone(answer, after)
+            causes.append(cause_part(now, check, finding, answer.ending, verified))
+            if finding.fix is None or after is None or not verified:
+                break
+            now, answer = applied(now, finding.fix.changes), after
+        return causes
+
+    def _case(self, host: Host, answer: Answer) -> Case:
+        return Case(host, self.question, answer.walk, lambda other: _rank(answer, ask(other, self.question)))
+
+    def _best(self, host: Host, case: Case, ending: Ending) -> tuple[Check, Finding, Answer | None] | None:
+        """The finding whose fix gets the packet furthest; specific checks before generic ones, in the order of codes."""
+        before = Answer("unreachable", case.walk, ending)
+        best: tuple[tuple[int, int], Check, Finding, Answer | None] | None = None
+        for check, finding in self._findings(explaining(ending), ending, case):
+            after = ask(applied(host, finding.fix.changes), self.question) if finding.fix is not None else None
+            rank = (_rank(before, after) if after is not None else 0, 0 if check.generic else 1)
+            if best is None or rank > best[0]:
+                best = rank, check, finding, after
+            if rank == (3, 1):
+                break
+        return best[1:] if best is not None else None
+
+    def _findings(self, checks: list[Check], subject: object, case: Case) -> list[tuple[Check, Finding]]:
+        found = []
+        for check in sorted(checks, key=lambda item: (item.generic, item.code)):
+            try:
+                found += [(check, finding) for finding in check.findings(subject, case)]
+            except Exception as error:
+                self.crashed.append(Crashed(check.code, f"{type(error).__name__}: {error}"))
+        return found
+
+    def _hazards(self) -> list[Cause]:
+        if self.answer.verdict == "unreachable" or not self.answer.walk.steps:
+            return []
+        case = self._case(self.host, self.answer)
+        found = self._findings(explaining(self.answer.walk), self.answer.walk, case)
+        return [cause_part(self.host, check, finding, None, None) for check, finding in found]
+
+
+def ask(host: Host, question: Question) -> Answer:
+    """Walk the question through `host` in every way the kernel may choose, and say what comes of it."""
+    source, destination = question.source, question.destination
+    if source.inode is None or destination.address is None:
+        walk = Walk(host)
+        inode = destination.inode if destination.address is None else source.inode
+        place = Place(inode or 0, 0)
+        return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
+    ping = Ping(source.inode, destination.address, source.address, question.size, question.df)
+    walks, complete = converse(host, ping)
+    answers = [_judged(walk) for walk in walks]
+    verdicts = {answer.verdict for answer in answers}
+    if len(verdicts) == 1 and complete:
+        return answers[0]
+    if not complete and len(verdicts) == 1:
+        left_out = MissingPart("further ways", "more combinations of forks than are walked", "ask for one address at a time")
+        return Answer("unknown", answers[0].walk, answers[0].ending, (*answers[0].missing, left_out))
+    return _mixed(answers)
+
+
+def _mixed(answers: list[Answer]) -> Answer:
+    """Ways that end differently: which one the kernel takes is decided by a hash."""
+    first = next(answer for answer in answers if answer.verdict != "reachable")
+    fork = ", ".join(sorted({what for answer in answers for what, _, _ in answer.walk.choices}))
+    why = f"some ways answer and some do not, and the flow's hash decides: {fork}"
+    part = MissingPart("which way this flow takes", why, "run netdoctor on the live host, or remove the way that fails")
+    return Answer("unknown", first.walk, first.ending, (*first.missing, part))
+
+
+def _judged(walk: Walk) -> Answer:
+    ending = decisive(walk)
+    if walk.answered:
+        doubts = _doubts(walk)
+        return Answer("unknown" if doubts else "reachable", walk, None, doubts)
+    if isinstance(ending, OPEN) or ending is None:
+        return Answer("unknown", walk, ending, _beyond(walk, ending))
+    return Answer("unreachable", walk, ending)
+
+
+def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
+    """What is not modelled on the way that the answered packet took; what copies met elsewhere does not count."""
+    last = next(end.step for end in walk.endings if type(end).__name__ == "Answered")
+    inodes = {walk.steps[number].at.inode for number in walk.chain(last)}
+    parts = []
+    for doubt in walk.undecided:
+        if doubt.at.inode in inodes:
+            ns = walk.host.namespace(doubt.at.inode)
+            label = ns.id.label if ns is not None else str(doubt.at.inode)
+            parts.append(MissingPart(f"{doubt.what} in {label}", "not modelled: it may drop the packet", " ".join(doubt.command)))
+    return tuple(parts)
+
+
+def _beyond(walk: Walk, ending: Ending | None) -> tuple[MissingPart, ...]:
+    if ending is None:
+        return (MissingPart("the end of the packet", "the walk found none", "please report this network"),)
+    what = getattr(ending, "what", "what lies beyond this host")
+    ns = walk.host.namespace(ending.at.inode)
+    link = ns.link(ending.at.ifindex) if ns is not None else None
+    where = link.name if link is not None else "this namespace"
+    why = f"the packet leaves at {where}; nothing beyond it is visible here"
+    return (MissingPart(what, why, "a snapshot of the host on the other side"),)
+
+
+def _gone(before: Answer, after: Answer) -> bool:
+    """The cause no longer stops the packet: another kind of ending, or another place."""
+    if after.verdict == "reachable" or after.ending is None or before.ending is None:
+        return True
+    same_kind = type(after.ending) is type(before.ending)
+    return not (same_kind and after.ending.at == before.ending.at and _core(after.ending) == _core(before.ending))
+
+
+def _core(ending: Ending) -> tuple[object, ...]:
+    """What makes an ending this one, without frames and step numbers."""
+    names = ("why", "address", "destination", "source", "error", "mode", "lladdr", "mtu", "rule", "route", "asker", "entry")
+    return (ending.flow.leg, *(getattr(ending, name, None) for name in names))
+
+
+def _rank(before: Answer, after: Answer) -> int:
+    """How far a change gets the packet: 3 answered, 2 further, 1 elsewhere, 0 no difference."""
+    if after.verdict == "reachable":
+        return 3
+    if not _gone(before, after):
+        return 0
+    replied_before = before.walk.reply_from is not None
+    replied_after = after.walk.reply_from is not None
+    if replied_after != replied_before:
+        return 2 if replied_after else 0
+    return 2 if _depth(after) > _depth(before) or after.verdict == "unknown" else 1
+
+
+def _depth(answer: Answer) -> int:
+    return len(answer.walk.chain(answer.ending.step)) if answer.ending is not None else 0
+

@@ -1,0 +1,148 @@
+"""From two words on the command line to the question that the twin is asked."""
+
+from __future__ import annotations
+
+import msgspec
+
+from netdoctor.endpoints import addresses
+from netdoctor.endpoints.lookup import InodeAt, exact_form, find, nowhere
+from netdoctor.errors import UsageError
+from netdoctor.facts.host import Host, Namespace, NamespaceId
+from netdoctor.facts.records import AF_INET, AF_INET6, Address
+from netdoctor.question import End, Question
+
+FAMILY_NAMES = {AF_INET: "IPv4", AF_INET6: "IPv6"}
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What was asked, word for word. `family` is None where neither -4 nor -6 was given."""
+
+    source: str
+    destination: str
+    family: int | None = None
+    from_address: str | None = None
+    size: int = 56
+    df: bool = False
+
+
+def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Question:
+    """Return the question to put to the twin about `host`; `inode_at` looks at its files, where it is this machine.
+
+    Raises UsageError for an endpoint that is unknown, ambiguous or no endpoint, a source address that the source does
+    not own, families that contradict each other, and two ends that are one; Undecidable for a process that may not
+    be looked at. A destination without an address of the
+    family is no error: its `address` is None, and that is the answer.
+    """
+    source = _source(host, request.source, inode_at)
+    source_ns = _namespace(host, source)
+    destination, given = _destination(host, request.destination, source, inode_at)
+    family = _family(host, request, destination, given)
+    if given is None or given == addresses.parse(request.source):
+        _refuse_same(source, destination)
+    if given is None:
+        destination = _with_address(host, destination, source_ns, family)
+    if request.from_address is not None:
+        source = _fixed(source, source_ns, request.from_address, family)
+    return Question(source, destination, family, request.size, request.df)
+
+
+def _source(host: Host, given: str, inode_at: InodeAt) -> End:
+    address = addresses.parse(given)
+    if address is None:
+        return find(host, given, inode_at)
+    found = addresses.owners(host, address.text)
+    if not found:
+        unseen = "; not every namespace could be read" if host.missing else ""
+        raise UsageError(f"no namespace here owns the source address {given}{unseen}")
+    if len(found) > 1:
+        forms = ", ".join(sorted(exact_form(ns) for ns, _ in found))
+        raise UsageError(f"several namespaces own the source address {given}: {forms}")
+    owner, _ = found[0]
+    note = _chosen_by_kernel(host, owner, address)
+    return End(given=given, kind="address", name=owner.label, inode=owner.inode, note=note)
+
+
+def _chosen_by_kernel(host: Host, owner: NamespaceId, given: addresses.Given) -> str | None:
+    """Say that the address given as SRC only names the namespace, where that makes a difference."""
+    namespace = host.namespace(owner.inode)
+    if namespace is None or len(addresses.candidates(namespace, given.family)) < 2:
+        return None
+    return f"{given.text} names the namespace, and the kernel chooses the source address; --from {given.text} fixes it"
+
+
+def _destination(
+    host: Host, given: str, source: End, inode_at: InodeAt
+) -> tuple[End, addresses.Given | None]:
+    """Return the destination, and the address where one was given instead of a name."""
+    address = addresses.parse(given)
+    if address is None:
+        return find(host, given, inode_at), None
+    if address.text.startswith("127.") or address.text == "::1":
+        # Every namespace owns it; the one that is meant is the sender's.
+        return End(given, "address", address.text, source.inode, address.text, "lo"), address
+    found = addresses.owners(host, address.text)
+    if len(found) != 1:
+        return End(
+            given, "address", address.text, None, address.text, address.zone, _owners_note(found)
+        ), address
+    owner, entry = found[0]
+    namespace = host.namespace(owner.inode)
+    name = addresses.interface_name(namespace, entry.ifindex) if namespace else None
+    return End(given, "address", address.text, owner.inode, address.text, name), address
+
+
+def _owners_note(found: list[tuple[NamespaceId, Address]]) -> str:
+    if not found:
+        return "no namespace visible here owns this address"
+    return "several namespaces own this address: " + ", ".join(sorted(ns.label for ns, _ in found))
+
+
+def _family(host: Host, request: Request, destination: End, given: addresses.Given | None) -> int:
+    if given is not None:
+        if request.family not in (None, given.family):
+            asked = FAMILY_NAMES[request.family or given.family]
+            raise UsageError(f"{request.destination} is no {asked} address")
+        return given.family
+    if request.family is not None:
+        return request.family
+    if request.from_address is not None and (fixed := addresses.parse(request.from_address)):
+        return fixed.family
+    namespace = _namespace(host, destination)
+    return addresses.natural_family(namespace) if namespace else AF_INET
+
+
+def _refuse_same(source: End, destination: End) -> None:
+    if source.inode == destination.inode:
+        raise UsageError(
+            f"{source.given} and {destination.given} are the same namespace; "
+            "to ping one of its own addresses, give that address as the destination"
+        )
+
+
+def _with_address(host: Host, end: End, source: Namespace | None, family: int) -> End:
+    namespace = _namespace(host, end)
+    if namespace is None:
+        return msgspec.structs.replace(end, note="its addresses could not be read")
+    choice = addresses.choose(source, namespace, family)
+    if choice is None:
+        return msgspec.structs.replace(end, note=f"no {FAMILY_NAMES[family]} address was found")
+    return msgspec.structs.replace(end, address=choice.address, interface=choice.interface, note=choice.note)
+
+
+def _fixed(source: End, namespace: Namespace | None, given: str, family: int) -> End:
+    address = addresses.parse(given)
+    if address is None:
+        raise UsageError(f"--from {given}: not an address")
+    if address.family != family:
+        raise UsageError(f"--from {given}: the question is about {FAMILY_NAMES[family]}")
+    if namespace is None:  # it may not be read; the diagnosis says so
+        return msgspec.structs.replace(source, address=address.text, note=None)
+    entries = namespace.owners(address.text)
+    if not entries:
+        raise UsageError(f"--from {given}: {source.given} does not own this address")
+    name = addresses.interface_name(namespace, entries[0].ifindex)
+    return msgspec.structs.replace(source, address=address.text, interface=name, note=None)
+
+
+def _namespace(host: Host, end: End) -> Namespace | None:
+    return host.namespace(end.inode) if end.inode is not None else None

@@ -1,0 +1,137 @@
+"""Facts about network devices: what RTM_GETLINK says, in the kernel's own words.
+
+Source of every field: include/uapi/linux/if_link.h, if.h and ip-link(8).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+IFF_UP = 0x1
+IFF_BROADCAST = 0x2
+IFF_LOOPBACK = 0x8
+IFF_POINTOPOINT = 0x10
+IFF_RUNNING = 0x40
+IFF_NOARP = 0x80
+IFF_PROMISC = 0x100
+IFF_LOWER_UP = 0x10000
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=False):
+    """The base of all facts: immutable, comparable, and written to a snapshot as plain JSON."""
+
+
+class Bridge(Record, frozen=True):
+    """IFLA_INFO_DATA of a bridge (net/bridge/br_netlink.c). Times are in centiseconds (USER_HZ)."""
+
+    stp_state: int = 0
+    forward_delay: int = 1500
+    ageing_time: int = 30000
+    vlan_filtering: bool = False
+    vlan_default_pvid: int = 1
+    vlan_protocol: int = 0x8100
+    mcast_snooping: bool = True
+    mcast_querier: bool = False
+    group_fwd_mask: int = 0
+    nf_call_iptables: bool = False
+    nf_call_ip6tables: bool = False
+    nf_call_arptables: bool = False
+
+
+class BridgePort(Record, frozen=True):
+    """IFLA_INFO_SLAVE_DATA of a bridge port. `state`: 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking."""
+
+    state: int = 3
+    hairpin: bool = False
+    learning: bool = True
+    unicast_flood: bool = True
+    mcast_flood: bool = True
+    bcast_flood: bool = True
+    isolated: bool = False
+    locked: bool = False
+    mab: bool = False
+    neigh_suppress: bool = False
+    neigh_vlan_suppress: bool = False
+    proxyarp: bool = False
+    proxyarp_wifi: bool = False
+    backup_port: int = 0
+
+
+class Vxlan(Record, frozen=True):
+    """IFLA_INFO_DATA of a VXLAN device. `link` is an ifindex in the namespace of the underlay, 0 for none."""
+
+    vni: int = 0
+    group: str | None = None
+    local: str | None = None
+    link: int = 0
+    port: int = 8472
+    learning: bool = True
+    proxy: bool = False
+    rsc: bool = False
+    l2miss: bool = False
+    l3miss: bool = False
+    collect_metadata: bool = False
+    gbp: bool = False
+    gpe: bool = False
+    ttl: int = 0
+    df: int = 0
+    ageing: int = 300
+    localbypass: bool = True
+    udp_csum: bool = True
+
+
+class Macvlan(Record, frozen=True):
+    """IFLA_INFO_DATA of a macvlan. `mode` is one of private, vepa, bridge, passthru, source."""
+
+    mode: str = "bridge"
+    nodst: bool = False
+    sources: tuple[str, ...] = ()
+
+
+class Link(Record, frozen=True):
+    """One network device. `mtu` in bytes; `iflink` is relative to the namespace `link_netnsid` names (None: its own).
+
+    `kind` is IFLA_INFO_KIND, or None for a device without one (a NIC). `slave_kind` is that of its `master`.
+    """
+
+    index: int
+    name: str
+    flags: int
+    mtu: int
+    kind: str | None = None
+    address: str | None = None
+    broadcast: str | None = None
+    operstate: str = "UNKNOWN"
+    iflink: int | None = None
+    link_netnsid: int | None = None
+    master: int | None = None
+    slave_kind: str | None = None
+    qdisc: str | None = None
+    xdp: bool = False
+    group: int = 0
+    arp_type: int = 1
+    altnames: tuple[str, ...] = ()
+    bridge: Bridge | None = None
+    port: BridgePort | None = None
+    vxlan: Vxlan | None = None
+    macvlan: Macvlan | None = None
+
+    @property
+    def up(self) -> bool:
+        """Administratively up (IFF_UP)."""
+        return bool(self.flags & IFF_UP)
+
+    @property
+    def carrier(self) -> bool:
+        """The lower layer is up (IFF_LOWER_UP); meaningful only while the device is up."""
+        return bool(self.flags & IFF_LOWER_UP)
+
+    @property
+    def loopback(self) -> bool:
+        """The loopback device of its namespace."""
+        return bool(self.flags & IFF_LOOPBACK)
+
+    @property
+    def noarp(self) -> bool:
+        """No address resolution on this device (IFF_NOARP)."""
+        return bool(self.flags & IFF_NOARP)

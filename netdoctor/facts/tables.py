@@ -1,0 +1,171 @@
+"""Namespaces and hosts made of whole tables: what a snapshot holds, and what a fix is laid over."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from netdoctor.facts.host import (
+    Missing,
+    Namespace,
+    NamespaceFacts,
+    NamespaceId,
+    covers,
+    longest_first,
+)
+from netdoctor.facts.links import Link
+from netdoctor.facts.records import (
+    Address,
+    BridgeVlan,
+    FdbEntry,
+    Neighbour,
+    NexthopObject,
+    Route,
+    Rule,
+    Ruleset,
+)
+
+
+class TableNamespace:
+    """A `Namespace` over a `NamespaceFacts` record; answers every question from its tuples."""
+
+    def __init__(self, facts: NamespaceFacts) -> None:
+        self._facts = facts
+
+    @property
+    def id(self) -> NamespaceId:
+        """See `Namespace.id`."""
+        return self._facts.id
+
+    @cached_property
+    def _by_index(self) -> dict[int, Link]:
+        return {link.index: link for link in self._facts.links}
+
+    @cached_property
+    def _by_name(self) -> dict[str, Link]:
+        return {link.name: link for link in self._facts.links}
+
+    @cached_property
+    def _tables(self) -> dict[int, list[Route]]:
+        tables: dict[int, list[Route]] = {}
+        for route in self._facts.routes:
+            tables.setdefault(route.table, []).append(route)
+        return tables
+
+    @cached_property
+    def _neighbours(self) -> dict[tuple[int, str], Neighbour]:
+        return {(n.ifindex, n.dst): n for n in self._facts.neighbours if not n.proxy}
+
+    @cached_property
+    def _nexthops(self) -> dict[int, NexthopObject]:
+        return {nh.id: nh for nh in self._facts.nexthops}
+
+    def links(self) -> tuple[Link, ...]:
+        """See `Namespace.links`."""
+        return self._facts.links
+
+    def link(self, index: int) -> Link | None:
+        """See `Namespace.link`."""
+        return self._by_index.get(index)
+
+    def link_named(self, name: str) -> Link | None:
+        """See `Namespace.link_named`."""
+        return self._by_name.get(name)
+
+    def ports(self, master: int) -> tuple[Link, ...]:
+        """See `Namespace.ports`."""
+        return tuple(link for link in self._facts.links if link.master == master)
+
+    def links_of_kind(self, kind: str) -> tuple[Link, ...]:
+        """See `Namespace.links_of_kind`."""
+        return tuple(link for link in self._facts.links if link.kind == kind)
+
+    def addresses(self, ifindex: int | None = None) -> tuple[Address, ...]:
+        """See `Namespace.addresses`."""
+        if ifindex is None:
+            return self._facts.addresses
+        return tuple(a for a in self._facts.addresses if a.ifindex == ifindex)
+
+    def owners(self, address: str) -> tuple[Address, ...]:
+        """See `Namespace.owners`."""
+        return tuple(a for a in self._facts.addresses if a.local == address)
+
+    def routes(self) -> tuple[Route, ...]:
+        """See `Namespace.routes`."""
+        return self._facts.routes
+
+    def routes_to(self, table: int, destination: str) -> tuple[Route, ...]:
+        """See `Namespace.routes_to`."""
+        return longest_first(r for r in self._tables.get(table, ()) if covers(r.dst, r.prefixlen, destination))
+
+    def rules(self) -> tuple[Rule, ...]:
+        """See `Namespace.rules`."""
+        return self._facts.rules
+
+    def nexthop(self, nh_id: int) -> NexthopObject | None:
+        """See `Namespace.nexthop`."""
+        return self._nexthops.get(nh_id)
+
+    def neighbour(self, ifindex: int, dst: str) -> Neighbour | None:
+        """See `Namespace.neighbour`."""
+        return self._neighbours.get((ifindex, dst))
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """See `Namespace.neighbours`."""
+        return self._facts.neighbours
+
+    def fdb(self, ifindex: int, lladdr: str) -> tuple[FdbEntry, ...]:
+        """See `Namespace.fdb`."""
+        return tuple(
+            e for e in self._facts.fdb if e.lladdr == lladdr and ifindex in (e.ifindex, e.master)
+        )
+
+    def fdb_entries(self) -> tuple[FdbEntry, ...]:
+        """See `Namespace.fdb_entries`."""
+        return self._facts.fdb
+
+    def vlans(self, ifindex: int) -> tuple[BridgeVlan, ...]:
+        """See `Namespace.vlans`."""
+        return tuple(v for v in self._facts.vlans if v.ifindex == ifindex)
+
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """See `Namespace.rulesets`."""
+        return self._facts.rulesets
+
+    def sysctl(self, name: str) -> str | None:
+        """See `Namespace.sysctl`."""
+        return self._facts.sysctls.get(name)
+
+    def peer_namespace(self, nsid: int) -> int | None:
+        """See `Namespace.peer_namespace`."""
+        return self._facts.nsids.get(nsid)
+
+    def facts(self) -> NamespaceFacts:
+        """See `Namespace.facts`."""
+        return self._facts
+
+
+class TableHost:
+    """A `Host` over recorded namespaces."""
+
+    def __init__(self, name: str, namespaces: tuple[NamespaceFacts, ...], missing: tuple[Missing, ...] = ()) -> None:
+        self._name = name
+        self._missing = missing
+        self._namespaces: dict[int, Namespace] = {ns.id.inode: TableNamespace(ns) for ns in namespaces}
+
+    @property
+    def name(self) -> str:
+        """See `Host.name`."""
+        return self._name
+
+    @property
+    def missing(self) -> tuple[Missing, ...]:
+        """See `Host.missing`."""
+        return self._missing
+
+    def namespaces(self) -> tuple[NamespaceId, ...]:
+        """See `Host.namespaces`."""
+        return tuple(ns.id for ns in self._namespaces.values())
+
+    def namespace(self, inode: int) -> Namespace | None:
+        """See `Host.namespace`."""
+        return self._namespaces.get(inode)

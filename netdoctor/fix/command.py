@@ -1,0 +1,54 @@
+"""How a command is run for a namespace from the host's own: `ip -n NAME`, or nsenter(1) with a file that opens it."""
+
+from __future__ import annotations
+
+import os.path
+
+from netdoctor.facts.host import NamespaceId
+
+Argv = tuple[str, ...]
+NETNS_RUN_DIR = "/run/netns"
+
+
+def ip(ns: NamespaceId, *arguments: str) -> Argv:
+    """An ip(8) command for the namespace."""
+    return _iproute("ip", ns, arguments)
+
+
+def bridge(ns: NamespaceId, *arguments: str) -> Argv:
+    """A bridge(8) command for the namespace."""
+    return _iproute("bridge", ns, arguments)
+
+
+def sysctl(ns: NamespaceId, name: str, value: str | None = None) -> Argv:
+    """A sysctl(8) command that reads `net/NAME`, or sets it. Dots are used where no name on the way has one."""
+    full = f"net/{name}"
+    full = full if "." in full else full.replace("/", ".")
+    words = ("sysctl", full) if value is None else ("sysctl", "-w", f"{full}={value}")
+    return enter(ns, words)
+
+
+def enter(ns: NamespaceId, words: Argv) -> Argv:
+    """Any command of the host, run in the namespace."""
+    path = _path(ns)
+    return words if ns.is_host or path is None else ("nsenter", f"--net={path}", *words)
+
+
+def _iproute(program: str, ns: NamespaceId, arguments: tuple[str, ...]) -> Argv:
+    if ns.is_host:
+        return (program, *arguments)
+    name = _netns_name(ns)
+    return (program, "-n", name, *arguments) if name else enter(ns, (program, *arguments))
+
+
+def _netns_name(ns: NamespaceId) -> str | None:
+    for path in ns.paths:
+        if os.path.dirname(path) in (NETNS_RUN_DIR, "/var/run/netns"):
+            return os.path.basename(path)
+    return None
+
+
+def _path(ns: NamespaceId) -> str | None:
+    if ns.paths:
+        return ns.paths[0]
+    return f"/proc/{ns.processes[0].pid}/ns/net" if ns.processes else None

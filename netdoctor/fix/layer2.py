@@ -1,0 +1,290 @@
+"""Changes of devices, bridge ports, forwarding databases and neighbours."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.links import IFF_LOWER_UP, IFF_NOARP, IFF_UP, Bridge, BridgePort, Macvlan
+from netdoctor.facts.overlay import Draft
+from netdoctor.facts.records import BridgeVlan, FdbEntry, Neighbour
+from netdoctor.fix import command
+from netdoctor.fix.change import Change
+from netdoctor.fix.command import Argv
+from netdoctor.fix.prefix import address_routes
+
+#: bridge(8)'s words for the flags of a port.
+PORT_WORDS = {
+    "hairpin": "hairpin",
+    "learning": "learning",
+    "unicast_flood": "flood",
+    "mcast_flood": "mcast_flood",
+    "bcast_flood": "bcast_flood",
+    "isolated": "isolated",
+    "locked": "locked",
+    "neigh_suppress": "neigh_suppress",
+}
+
+
+def name_of(ns: Namespace, ifindex: int) -> str:
+    """The device's name, for a command."""
+    link = ns.link(ifindex)
+    return link.name if link is not None else str(ifindex)
+
+
+class SetUp(Change, frozen=True):
+    """`ip link set up`: the kernel also brings back the routes of the device's addresses, and its bridge ports."""
+
+    ifindex: int
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        for link in draft.links:
+            if link.index == self.ifindex:
+                port = replace(link.port, state=3) if link.port is not None else None
+                draft.edit_link(link.index, flags=link.flags | IFF_UP | IFF_LOWER_UP, port=port)
+            elif link.master == self.ifindex and link.port is not None and link.port.state == 0 and link.up:
+                draft.edit_link(link.index, port=replace(link.port, state=3))
+        for ifa in draft.addresses:
+            if ifa.ifindex == self.ifindex:
+                new = tuple(route for route in address_routes(ifa) if route not in draft.routes)
+                draft.routes = (*draft.routes, *new)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        return [command.ip(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "up")]
+
+
+class SetMaster(Change, frozen=True):
+    """Make the device a port of the bridge `master`."""
+
+    ifindex: int
+    master: int
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        draft.edit_link(self.ifindex, master=self.master, port=BridgePort(), slave_kind="bridge")
+        bridge = next((link for link in draft.links if link.index == self.master), None)
+        if bridge is not None and bridge.up:
+            draft.edit_link(self.master, flags=bridge.flags | IFF_LOWER_UP)
+            pvid = (bridge.bridge or Bridge()).vlan_default_pvid
+            draft.vlans = (*draft.vlans, BridgeVlan(self.ifindex, pvid, True, True))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        return [
+            command.ip(
+                ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "master", name_of(ns, self.master)
+            )
+        ]
+
+
+class SetPort(Change, frozen=True):
+    """Set one flag of a bridge port (a field of BridgePort)."""
+
+    ifindex: int
+    flag: str
+    on: bool
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        for link in draft.links:
+            if link.index == self.ifindex:
+                draft.edit_link(link.index, port=replace(link.port or BridgePort(), **{self.flag: self.on}))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        word = PORT_WORDS[self.flag]
+        return [
+            command.bridge(
+                ns.id, "link", "set", "dev", name_of(ns, self.ifindex), word, "on" if self.on else "off"
+            )
+        ]
+
+
+class SetPortState(Change, frozen=True):
+    """Set a bridge port forwarding; with `stop_stp` the bridge's spanning tree is switched off, which does it for all."""
+
+    ifindex: int
+    bridge: int
+    stop_stp: bool = False
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        for link in draft.links:
+            if link.index == self.ifindex or (self.stop_stp and link.master == self.bridge):
+                draft.edit_link(link.index, port=replace(link.port or BridgePort(), state=3))
+            if link.index == self.bridge and link.bridge is not None and self.stop_stp:
+                draft.edit_link(link.index, bridge=replace(link.bridge, stp_state=0))
+            if link.index == self.bridge and link.up:
+                draft.edit_link(link.index, flags=link.flags | IFF_LOWER_UP)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        if self.stop_stp:
+            name = name_of(ns, self.bridge)
+            return [command.ip(ns.id, "link", "set", "dev", name, "type", "bridge", "stp_state", "0")]
+        return [command.bridge(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "state", "3")]
+
+
+class SetArp(Change, frozen=True):
+    """Let a device resolve addresses again (clears IFF_NOARP)."""
+
+    ifindex: int
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        for link in draft.links:
+            if link.index == self.ifindex:
+                draft.edit_link(link.index, flags=link.flags & ~IFF_NOARP)
+        draft.neighbours = tuple(n for n in draft.neighbours if n.ifindex != self.ifindex or n.state != "NOARP")
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        return [command.ip(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "arp", "on")]
+
+
+class SetMtu(Change, frozen=True):
+    """Set a device's MTU, in bytes."""
+
+    ifindex: int
+    mtu: int
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        draft.edit_link(self.ifindex, mtu=self.mtu)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        return [command.ip(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "mtu", str(self.mtu))]
+
+
+class SetLladdr(Change, frozen=True):
+    """Give a device another lladdr. Neighbour entries that others hold of it are not changed by this."""
+
+    ifindex: int
+    lladdr: str
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        old = next((link.address for link in draft.links if link.index == self.ifindex), None)
+        draft.edit_link(self.ifindex, address=self.lladdr)
+        draft.fdb = tuple(e for e in draft.fdb if not (e.lladdr == old and e.ifindex == self.ifindex and e.local))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        return [command.ip(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "address", self.lladdr)]
+
+
+class SetMacvlanMode(Change, frozen=True):
+    """Set the mode of a macvlan device."""
+
+    ifindex: int
+    mode: str
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        for link in draft.links:
+            if link.index == self.ifindex:
+                draft.edit_link(link.index, macvlan=replace(link.macvlan or Macvlan(), mode=self.mode))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        name = name_of(ns, self.ifindex)
+        return [command.ip(ns.id, "link", "set", "dev", name, "type", "macvlan", "mode", self.mode)]
+
+
+class SetNeighbour(Change, frozen=True):
+    """Set a permanent neighbour entry."""
+
+    ifindex: int
+    dst: str
+    lladdr: str
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        others = tuple(n for n in draft.neighbours if (n.ifindex, n.dst) != (self.ifindex, self.dst))
+        draft.neighbours = (*others, Neighbour(self.ifindex, 2, self.dst, "PERMANENT", self.lladdr))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        name = name_of(ns, self.ifindex)
+        words = ("neigh", "replace", self.dst, "lladdr", self.lladdr, "dev", name, "nud", "permanent")
+        return [command.ip(ns.id, *words)]
+
+
+class DeleteNeighbour(Change, frozen=True):
+    """Delete a neighbour entry; the kernel asks again when it needs it."""
+
+    ifindex: int
+    dst: str
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        draft.neighbours = tuple(n for n in draft.neighbours if (n.ifindex, n.dst) != (self.ifindex, self.dst))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        return [command.ip(ns.id, "neigh", "del", self.dst, "dev", name_of(ns, self.ifindex))]
+
+
+class AddFdb(Change, frozen=True):
+    """Append a remote of a VXLAN device (`dst`), or put a static entry on a bridge port."""
+
+    entry: FdbEntry
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        draft.fdb = (*draft.fdb, self.entry)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        name = name_of(ns, self.entry.ifindex)
+        where = ("dst", self.entry.dst) if self.entry.dst else ("master", "static")
+        return [command.bridge(ns.id, "fdb", "append" if self.entry.dst else "add", self.entry.lladdr, "dev", name, *where)]
+
+
+class DeleteFdb(Change, frozen=True):
+    """Delete an FDB entry."""
+
+    entry: FdbEntry
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        draft.fdb = tuple(entry for entry in draft.fdb if entry != self.entry)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        entry = self.entry
+        words = ["fdb", "del", entry.lladdr, "dev", name_of(ns, entry.ifindex)]
+        words += ["dst", entry.dst] if entry.dst else ["master"]
+        words += ["via", name_of(ns, entry.via)] if entry.via else []
+        words += ["port", str(entry.port)] if entry.port else []
+        words += ["vni", str(entry.vni)] if entry.vni else []
+        words += ["vlan", str(entry.vlan)] if entry.vlan else []
+        return [command.bridge(ns.id, *words)]
+
+
+class AddVlan(Change, frozen=True):
+    """Make a bridge port (or the bridge itself) a member of a VLAN."""
+
+    vlan: BridgeVlan
+    itself: bool = False
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        kept = []
+        for vlan in draft.vlans:
+            if vlan.ifindex == self.vlan.ifindex and vlan.vid == self.vlan.vid:
+                continue
+            same_port = vlan.ifindex == self.vlan.ifindex
+            kept.append(replace(vlan, pvid=False) if same_port and self.vlan.pvid else vlan)
+        draft.vlans = (*kept, self.vlan)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        words = ["vlan", "add", "dev", name_of(ns, self.vlan.ifindex), "vid", str(self.vlan.vid)]
+        words += ["pvid"] if self.vlan.pvid else []
+        words += ["untagged"] if self.vlan.untagged else []
+        words += ["self"] if self.itself else []
+        return [command.bridge(ns.id, *words)]

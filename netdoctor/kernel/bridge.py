@@ -1,0 +1,254 @@
+"""The Linux bridge: a frame comes in by a port or from the host and goes to ports, up, or nowhere.
+
+net/bridge/br_input.c br_handle_frame(), br_forward.c should_deliver() and br_flood(), br_device.c br_dev_xmit().
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.links import IFF_PROMISC, BridgePort, Link, Record
+from netdoctor.facts.records import FdbEntry
+from netdoctor.kernel import bridge_vlan, receive, suppress, transmit
+from netdoctor.kernel.endings import LinkDown, NotForwardedByBridge, TooBig, Undecided
+from netdoctor.kernel.packet import BROADCAST, Arp, Frame, Ip, Place
+from netdoctor.kernel.walk import Query, Walk
+
+FORWARDING = 3
+LEARNING = 2
+
+
+class Passage(Record, frozen=True):
+    """One frame on its way through one bridge. `ingress` is None where the host itself sends it; `vid` 0 without VLANs."""
+
+    bridge: Place
+    ingress: Place | None
+    frame: Frame
+    vid: int
+    filtered: bool
+    step: int
+    suppressed: bool = False
+
+
+def from_port(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int) -> None:
+    """br_handle_frame() and br_handle_frame_finish(): the frame came in by the port `at`."""
+    ns, link, master = walk.namespace(at.inode), walk.link(at), walk.link(bridge)
+    port = link.port or BridgePort()
+    if int(frame.src[:2], 16) & 1:
+        return
+    state = effective_state(link, master)
+    if state not in (FORWARDING, LEARNING):
+        _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "state")
+        return
+    _doubt(walk, ns, bridge, master, frame)
+    entered = bridge_vlan.ingress(ns, master, link, frame)
+    if entered is None:
+        _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "vlan-ingress")
+        return
+    vid, filtered, frame = entered
+    step = walk.step(parent, bridge, "bridge", "enter", f"{master.name} takes it from port {link.name}", frame, (port,))
+    passage = Passage(bridge, at, frame, vid, filtered, step)
+    source = find(walk, ns, bridge, frame.src, vid)
+    if port.locked and (source is None or source.ifindex != at.ifindex or source.local):
+        _refuse(walk, passage, at, "locked")
+        return
+    if port.learning and master.bridge is not None and master.bridge.ageing_time:
+        _learn(walk, bridge, at, frame.src, vid, source)
+    if state == LEARNING:
+        _refuse(walk, passage, at, "state")
+        return
+    _hand_on(walk, ns, master, link, passage)
+
+
+def _hand_on(walk: Walk, ns: Namespace, master: Link, ingress: Link, passage: Passage) -> None:
+    frame, up = passage.frame, bool(master.flags & IFF_PROMISC)
+    if isinstance(frame.payload, Arp):
+        suppressed = suppress.answer(walk, ns, master, passage.ingress, frame, passage.vid, passage.step)
+        passage = replace(passage, suppressed=suppressed)
+    if frame.multicast:
+        _flood(walk, ns, passage, "broadcast" if frame.dst == BROADCAST else "multicast")
+        _up(walk, passage, master, ingress)
+        return
+    entry = find(walk, ns, passage.bridge, frame.dst, passage.vid)
+    if entry is not None and entry.local:
+        _up(walk, passage, master, ingress, entry)
+        return
+    if entry is not None:
+        _forward(walk, ns, passage, entry)
+    else:
+        _flood(walk, ns, passage, "unicast")
+    if up:
+        _up(walk, passage, master, ingress)
+
+
+def from_host(walk: Walk, bridge: Place, frame: Frame, parent: int) -> None:
+    """br_dev_xmit(): the host sends through the bridge device."""
+    ns, master = walk.namespace(bridge.inode), walk.link(bridge)
+    entered = bridge_vlan.ingress(ns, master, master, frame)
+    if entered is None:
+        _refuse(walk, Passage(bridge, None, frame, 0, False, parent), bridge, "vlan-ingress")
+        return
+    vid, filtered, frame = entered
+    passage = Passage(bridge, None, frame, vid, filtered, parent)
+    if isinstance(frame.payload, Arp):
+        suppressed = suppress.answer(walk, ns, master, None, frame, vid, parent)
+        passage = replace(passage, suppressed=suppressed)
+    if frame.multicast:
+        _flood(walk, ns, passage, "broadcast" if frame.dst == BROADCAST else "multicast")
+        return
+    entry = find(walk, ns, bridge, frame.dst, vid)
+    if entry is None:
+        _flood(walk, ns, passage, "unicast")
+    elif entry.ifindex == bridge.ifindex:
+        _refuse(walk, passage, bridge, "local-entry", entry)
+    else:
+        _forward(walk, ns, passage, entry)
+
+
+def effective_state(link: Link, master: Link) -> int:
+    """The port's state; a port whose device or bridge is down is disabled (br_stp_disable_port())."""
+    if not link.up or not master.up:
+        return 0
+    return link.port.state if link.port is not None else FORWARDING
+
+
+def find(walk: Walk, ns: Namespace, bridge: Place, lladdr: str, vid: int) -> FdbEntry | None:
+    """br_fdb_find_rcu(): what the FDB knows of `lladdr`, with what this walk has learned."""
+    learned = walk.fdb.get((bridge.inode, bridge.ifindex, vid, lladdr))
+    if learned is not None:
+        return FdbEntry(learned, lladdr, master=bridge.ifindex, vlan=vid)
+    for entry in ns.fdb(bridge.ifindex, lladdr):
+        held = entry.master == bridge.ifindex or entry.ifindex == bridge.ifindex
+        if held and entry.dst is None and entry.vlan == vid:
+            return entry
+    return _own_entry(ns, bridge, lladdr, vid)
+
+
+def _own_entry(ns: Namespace, bridge: Place, lladdr: str, vid: int) -> FdbEntry | None:
+    """The bridge's and its ports' own addresses are local entries, also after a fix has changed a port."""
+    for link in (*ns.ports(bridge.ifindex), ns.link(bridge.ifindex)):
+        if link is not None and link.address == lladdr:
+            return FdbEntry(link.index, lladdr, state=0x80, master=bridge.ifindex, vlan=vid)
+    return None
+
+
+def _learn(walk: Walk, bridge: Place, at: Place, lladdr: str, vid: int, known: FdbEntry | None) -> None:
+    """br_fdb_update(): local and sticky entries stay, all others move to the port the frame came by."""
+    if known is not None and (known.local or known.sticky):
+        return
+    if known is None or known.ifindex != at.ifindex:
+        walk.fdb[(bridge.inode, bridge.ifindex, vid, lladdr)] = at.ifindex
+
+
+def _forward(walk: Walk, ns: Namespace, passage: Passage, entry: FdbEntry) -> None:
+    out = Place(passage.bridge.inode, entry.ifindex)
+    arguments = (("ifindex", str(passage.bridge.ifindex)), ("lladdr", entry.lladdr), ("vlan", str(entry.vlan)))
+    if (passage.bridge.inode, passage.bridge.ifindex, passage.vid, entry.lladdr) not in walk.fdb:
+        walk.queries.append(Query("fdb", passage.bridge.inode, arguments, str(entry.ifindex)))
+    if ns.link(entry.ifindex) is None:
+        _refuse(walk, passage, passage.bridge, "no-port", entry)
+        return
+    why = _refused(ns, passage, out)
+    if why is not None:
+        _refuse(walk, passage, out, why, entry)
+        return
+    _deliver(walk, ns, passage, out, f"FDB says port {walk.link(out).name}")
+
+
+def _flood(walk: Walk, ns: Namespace, passage: Passage, kind: str) -> None:
+    """br_flood(): a copy to every port that takes this kind; each port that does not is an ending of its own."""
+    for link in ns.ports(passage.bridge.ifindex):
+        out = Place(passage.bridge.inode, link.index)
+        port = link.port or BridgePort()
+        if passage.ingress == out and not port.hairpin:
+            continue
+        why = _not_flooded(port, kind, passage) or _refused(ns, passage, out)
+        if why is not None:
+            _refuse(walk, passage, out, why)
+        else:
+            _deliver(walk, ns, passage, out, f"flooded to port {link.name}")
+
+
+def _not_flooded(port: BridgePort, kind: str, passage: Passage) -> str | None:
+    from_host_itself = passage.ingress is None
+    if kind == "unicast" and not port.unicast_flood:
+        return "unicast-flood"
+    if kind == "multicast" and not port.mcast_flood and not from_host_itself:
+        return "multicast-flood"
+    if kind == "broadcast" and not port.bcast_flood and not from_host_itself:
+        return "broadcast-flood"
+    if port.proxyarp:
+        return "proxyarp"
+    if passage.suppressed and (port.proxyarp_wifi or port.neigh_suppress):
+        return "suppressed"
+    return None
+
+
+def _refused(ns: Namespace, passage: Passage, out: Place) -> str | None:
+    """should_deliver(): why this port does not take the frame, or None."""
+    link, master = ns.link(out.ifindex), ns.link(passage.bridge.ifindex)
+    if link is None or master is None:
+        return "no-port"
+    port = link.port or BridgePort()
+    if passage.ingress == out and not port.hairpin:
+        return "same-port"
+    if effective_state(link, master) != FORWARDING:
+        return "state"
+    if passage.filtered and not bridge_vlan.allowed(ns, link, passage.vid):
+        return "vlan-egress"
+    ingress = ns.link(passage.ingress.ifindex) if passage.ingress is not None else None
+    if port.isolated and ingress is not None and ingress.port is not None and ingress.port.isolated:
+        return "isolated"
+    return None
+
+
+def _deliver(walk: Walk, ns: Namespace, passage: Passage, out: Place, detail: str) -> None:
+    link = walk.link(out)
+    frame = passage.frame
+    if passage.filtered:
+        frame = replace(frame, vlan=bridge_vlan.egress_tag(ns, link, passage.vid))
+    step = walk.step(passage.step, out, "bridge", "forward", detail, frame)
+    if not link.up:
+        walk.end(LinkDown(frame.flow, out, step, frame))
+    elif transmit.too_long(frame, link.mtu):
+        walk.end(TooBig(frame.flow, out, step, link.mtu, frame.payload.length))
+    else:
+        walk.later(lambda: transmit.transmit(walk, out, frame, step))
+
+
+def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEntry | None = None) -> None:
+    """br_pass_frame_up(): to the host behind the bridge. PACKET_HOST for the bridge's and the ingress port's lladdr."""
+    ns = walk.namespace(passage.bridge.inode)
+    frame = passage.frame
+    if passage.filtered:
+        if not bridge_vlan.allowed(ns, master, passage.vid):
+            _refuse(walk, passage, passage.bridge, "vlan-egress", entry)
+            return
+        frame = replace(frame, vlan=bridge_vlan.egress_tag(ns, master, passage.vid))
+    host = frame.dst in (master.address, ingress.address)
+    step = walk.step(passage.step, passage.bridge, "bridge", "up", f"to the host behind {master.name}", frame)
+    if not frame.multicast and not host and entry is None:
+        return
+    if not frame.multicast and not host:
+        _refuse(walk, passage, passage.bridge, "local-entry", entry)
+        return
+    if not master.up:
+        walk.end(LinkDown(frame.flow, passage.bridge, step, frame))
+        return
+    receive.up_the_stack(walk, passage.bridge, frame, step, host)
+
+
+def _refuse(walk: Walk, passage: Passage, at: Place, why: str, entry: FdbEntry | None = None) -> None:
+    frame = passage.frame
+    walk.end(NotForwardedByBridge(frame.flow, at, passage.step, why, passage.bridge, frame, passage.ingress, entry, passage.vid))
+
+
+def _doubt(walk: Walk, ns: Namespace, at: Place, master: Link, frame: Frame) -> None:
+    """Bridge-family rules, and the IP rules that br_netfilter calls for bridged packets."""
+    called = bool(master.bridge and master.bridge.nf_call_iptables)
+    called = called or (ns.sysctl("bridge/bridge-nf-call-iptables") or "0").strip() == "1"
+    for ruleset in ns.rulesets():
+        at_ip = isinstance(frame.payload, Ip) and called and ruleset.family in ("ip", "inet")
+        if ruleset.ifindex is None and (ruleset.family == "bridge" or at_ip):
+            walk.doubt(Undecided(at, f"{ruleset.detail} for bridged frames", ruleset.command, frame.flow))

@@ -1,0 +1,80 @@
+"""The conversation: an echo request as ping(8) sends it, and the reply, in every way the kernel may choose."""
+
+from __future__ import annotations
+
+from netdoctor.facts.host import Host
+from netdoctor.facts.links import Record
+from netdoctor.kernel import ip, neighbour
+from netdoctor.kernel.endings import NoRoute
+from netdoctor.kernel.fib import FibFlow, FibMiss
+from netdoctor.kernel.output import route_output
+from netdoctor.kernel.packet import ICMP_HLEN, IP_HLEN, IPPROTO_UDP, Flow, Ip, Place
+from netdoctor.kernel.sysctls import number
+from netdoctor.kernel.walk import Walk
+
+#: More ways than this are not walked; the answer then says that some were left out.
+MAX_WALKS = 24
+
+
+class Ping(Record, frozen=True):
+    """What is sent: from the namespace `inode` to `address`; `source` where it is fixed; `size` the ICMP payload."""
+
+    inode: int
+    address: str
+    source: str | None = None
+    size: int = 56
+    df: bool = False
+
+
+def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
+    """Walk the conversation once for each combination of choices; returns the walks, and whether they are all."""
+    walks: list[Walk] = []
+    scripts: list[tuple[int, ...]] = [()]
+    while scripts and len(walks) < MAX_WALKS:
+        script = scripts.pop()
+        walk = Walk(host, script)
+        _run(walk, ping)
+        walks.append(walk)
+        for position in range(len(script), len(walk.choices)):
+            taken = tuple(index for _, index, _ in walk.choices[:position])
+            scripts.extend((*taken, other) for other in range(1, walk.choices[position][2]))
+    return walks, not scripts
+
+
+def _run(walk: Walk, ping: Ping) -> None:
+    ns = walk.namespace(ping.inode)
+    walk.asker, walk.target = ping.inode, ping.address
+    length = IP_HLEN + ICMP_HLEN + ping.size
+    ttl = number(ns, "ipv4/ip_default_ttl", 64)
+    packet = Ip(Flow("request"), ping.source or "0.0.0.0", ping.address, ttl, length, df=ping.df, size=length)
+    step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"echo request to {ping.address}", packet)
+    if _connected(walk, ping, packet, step):
+        ip.send(walk, ping.inode, packet, ping.source, step)
+    walk.run()
+    while neighbour.give_up(walk):
+        walk.run()
+
+
+def _connected(walk: Walk, ping: Ping, packet: Ip, step: int) -> bool:
+    """ping(8) first connects a UDP socket to learn its source; what the rules say to that decides too.
+
+    connect(2) looks the route up twice, without and with the source it then has (ip_route_connect()); ping refuses a
+    broadcast destination.
+    """
+    source = ping.source
+    for _ in range(2):
+        way = route_output(walk, ping.inode, FibFlow(ping.address, source, proto=IPPROTO_UDP, dport=1025))
+        if isinstance(way, FibMiss) or way.type == "broadcast":
+            miss = way if isinstance(way, FibMiss) else FibMiss("broadcast", (), way.route)
+            place = Place(ping.inode, 0)
+            detail = f"no way to {ping.address}: {miss.error}"
+            facts = (miss.route,) if miss.route is not None else ()
+            done = walk.step(step, place, "route", "none", detail, packet, facts)
+            walk.end(
+                NoRoute(
+                    packet.flow, place, done, ping.address, source, miss.error, False, miss.tables, miss.route, miss.rule, packet
+                )
+            )
+            return False
+        source = source or way.src
+    return True

@@ -1,0 +1,229 @@
+"""Every way a packet can end: the glossary of the twin.
+
+The set is closed. An ending is a record of the facts that decided it; what it means to a person is the business of the
+checks. `flow` says which part of the conversation ended, `at` the device where, `step` the last step walked.
+"""
+
+from __future__ import annotations
+
+from netdoctor.facts.links import Record
+from netdoctor.facts.records import FdbEntry, Route, Rule
+from netdoctor.kernel.packet import Asker, Flow, Frame, Ip, Place
+
+
+class Ending(Record, frozen=True):
+    """The base: where and for which flow. `quiet` endings are copies that nobody expected to arrive."""
+
+    flow: Flow
+    at: Place
+    step: int
+
+
+class Answered(Ending, frozen=True):
+    """The echo reply reached the namespace that asked."""
+
+
+class NoAddress(Ending, frozen=True):
+    """The endpoint has no address of that family, so there is nothing to send to (or from)."""
+
+    family: int
+
+
+class NoRoute(Ending, frozen=True):
+    """The FIB has no entry (ENETUNREACH), or the asked-for source is not this namespace's (EINVAL).
+
+    `forwarding` tells the hop from the sender; `tables` are those searched; `route` or `rule` is what rejected.
+    """
+
+    destination: str
+    source: str | None
+    error: str
+    forwarding: bool
+    tables: tuple[int, ...] = ()
+    route: Route | None = None
+    rule: Rule | None = None
+    packet: Ip | None = None
+
+
+class LinkDown(Ending, frozen=True):
+    """The device that should send or receive is administratively down."""
+
+    frame: Frame | None = None
+
+
+class NoCarrier(Ending, frozen=True):
+    """The device is up without carrier; its queue discards (noop_qdisc). `peer` is the other end of its pair."""
+
+    peer: Place | None = None
+
+
+class NeighbourUnresolved(Ending, frozen=True):
+    """No answer to the ARP requests; the packet queue is discarded and EHOSTUNREACH reported."""
+
+    asker: Asker
+    packet: Ip
+    probes_off: bool = False
+
+
+class NotForMe(Ending, frozen=True):
+    """The frame's destination is another lladdr: PACKET_OTHERHOST, dropped above layer 2."""
+
+    frame: Frame
+
+
+class NotForwardedByBridge(Ending, frozen=True):
+    """The bridge does not pass the frame to or from `at`.
+
+    `why` is one of state, isolated, locked, unicast-flood, multicast-flood, broadcast-flood, same-port, vlan-ingress,
+    vlan-egress, local-entry, proxyarp, no-port. `entry` is the FDB entry that decided, `vid` the VLAN.
+    """
+
+    why: str
+    bridge: Place
+    frame: Frame
+    ingress: Place | None = None
+    entry: FdbEntry | None = None
+    vid: int = 0
+
+
+class TooBig(Ending, frozen=True):
+    """A frame larger than the MTU of the device that must take it; nobody is told (is_skb_forwardable())."""
+
+    mtu: int
+    length: int
+
+
+class FragNeeded(Ending, frozen=True):
+    """A packet larger than the MTU of its route with DF set; ICMP 3/4 goes back (or EMSGSIZE for the sender)."""
+
+    mtu: int
+    packet: Ip
+
+
+class ForwardingOff(Ending, frozen=True):
+    """The packet is for another namespace and forwarding is off on the device it came in by."""
+
+    packet: Ip
+
+
+class ReversePath(Ending, frozen=True):
+    """rp_filter: the route back to the source does not use the device (`mode` 1), or there is none (2).
+
+    `arp` tells an ARP request that is not answered from an IP packet that is dropped.
+    """
+
+    source: str
+    mode: int
+    route: Route | None
+    arp: bool
+    mark: int = 0
+
+
+class MartianSource(Ending, frozen=True):
+    """The packet came from outside with a source that is this namespace's own (or broadcast) address."""
+
+    source: str
+    arp: bool
+
+
+class MartianAddress(Ending, frozen=True):
+    """An address that may not stand there: loopback without route_localnet, zero, or multicast source."""
+
+    address: str
+
+
+class TtlExceeded(Ending, frozen=True):
+    """The TTL ran out in a forwarding namespace."""
+
+    packet: Ip
+
+
+class DeliveredElsewhere(Ending, frozen=True):
+    """The packet was delivered locally where nobody waits for it. `broadcast` as a subnet broadcast."""
+
+    packet: Ip
+    broadcast: bool = False
+
+
+class EchoIgnored(Ending, frozen=True):
+    """icmp_echo_ignore_all (or _broadcasts) swallows the request."""
+
+    sysctl: str
+
+
+class ArpNotAnswered(Ending, frozen=True):
+    """An ARP request arrived and nobody here answers it.
+
+    `why` is one of not-owner, arp_ignore, arp_filter, noarp, no-route, forwarding-off, no-proxy, same-device, martian,
+    proxy-no-neighbour.
+    """
+
+    why: str
+    address: str
+    sender: str
+
+
+class NoVtep(Ending, frozen=True):
+    """The VXLAN device knows no remote for the lladdr, and has no default entry."""
+
+    lladdr: str
+    frame: Frame
+
+
+class VxlanRefused(Ending, frozen=True):
+    """The receiving VTEP drops the packet.
+
+    `why` is one of port-closed, vni, own-lladdr, learning-conflict, device-down, gbp. `packet` is the outer one.
+    """
+
+    why: str
+    packet: Ip
+    entry: FdbEntry | None = None
+
+
+class VxlanNotSent(Ending, frozen=True):
+    """The VXLAN device could not send the outer packet: loop, local-address, self, down, remote-any, multicast."""
+
+    why: str
+    remote: str
+    inner: Frame | None = None
+    entry: FdbEntry | None = None
+
+
+class MacvlanKept(Ending, frozen=True):
+    """macvlan hands the frame to no child: mode (private, vepa, source, passthru) or nobody there has the lladdr."""
+
+    why: str
+    frame: Frame
+
+
+class Swallowed(Ending, frozen=True):
+    """A dummy device discards whatever is sent through it."""
+
+
+class Looped(Ending, frozen=True):
+    """The same frame came by here before: a layer-2 loop."""
+
+    frame: Frame
+
+
+class LeavesHost(Ending, frozen=True):
+    """The frame leaves what is visible: a NIC, or a pair whose other end no known namespace holds."""
+
+    frame: Frame
+    why: str = "nic"
+
+
+class NotModelled(Ending, frozen=True):
+    """A device or state that the twin does not know: the honest unknown."""
+
+    what: str
+
+
+class Undecided(Record, frozen=True):
+    """Something on the way that is not modelled and may drop the packet; the walk went on as if it did not."""
+
+    at: Place
+    what: str
+    command: tuple[str, ...]
+    flow: Flow

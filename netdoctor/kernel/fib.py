@@ -1,0 +1,202 @@
+"""Policy rules and the FIB: which entry an address meets, and why none.
+
+net/core/fib_rules.c fib_rules_lookup(), net/ipv4/fib_rules.c fib4_rule_match(), net/ipv4/fib_trie.c fib_table_lookup().
+"""
+
+from __future__ import annotations
+
+from netdoctor.facts.host import Namespace, covers
+from netdoctor.facts.links import Record
+from netdoctor.facts.records import (
+    RTNH_F_DEAD,
+    RTNH_F_LINKDOWN,
+    NextHop,
+    NexthopObject,
+    Route,
+    Rule,
+)
+from netdoctor.kernel.packet import IPPROTO_ICMP
+from netdoctor.kernel.sysctls import conf_or
+
+#: What a route type that rejects answers (fib_props[]); `throw` only leaves the table.
+TYPE_ERRORS = {"blackhole": "EINVAL", "unreachable": "EHOSTUNREACH", "prohibit": "EACCES", "throw": "EAGAIN"}
+RULE_ERRORS = {"blackhole": "EINVAL", "unreachable": "ENETUNREACH", "prohibit": "EACCES"}
+
+
+class FibFlow(Record, frozen=True):
+    """The key of a lookup (struct flowi4). `src` None is an unset source; `iif` is `lo` for what is sent locally."""
+
+    dst: str
+    src: str | None = None
+    iif: str = "lo"
+    oif: int | None = None
+    mark: int = 0
+    tos: int = 0
+    proto: int = IPPROTO_ICMP
+    sport: int = 0
+    dport: int = 0
+    ignore_linkstate: bool = False
+
+
+class FibHit(Record, frozen=True):
+    """The entry that decides, and its usable next hops."""
+
+    route: Route
+    nexthops: tuple[NextHop, ...]
+    table: int
+    rule: Rule | None = None
+
+
+class FibMiss(Record, frozen=True):
+    """No way: the errno, the tables searched, and the entry or rule that rejected, where one did."""
+
+    error: str
+    tables: tuple[int, ...] = ()
+    route: Route | None = None
+    rule: Rule | None = None
+
+
+def lookup(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
+    """Look `flow` up through the policy rules of `ns`, as fib_lookup() does."""
+    family = 10 if ":" in flow.dst else 2
+    rules = [rule for rule in ns.rules() if rule.family == family]
+    tables: list[int] = []
+    position = 0
+    hops = 0
+    while position < len(rules) and hops < 4 * len(rules) + 4:
+        hops += 1
+        rule = rules[position]
+        position += 1
+        if not _matches(ns, rule, flow):
+            continue
+        if rule.action == "goto":
+            target = next((n for n, r in enumerate(rules) if r.priority == rule.goto), None)
+            position = position if target is None else target
+            continue
+        if rule.action in RULE_ERRORS:
+            return FibMiss(RULE_ERRORS[rule.action], tuple(tables), None, rule)
+        if rule.action != "table":
+            continue
+        tables.append(rule.table)
+        found = table_lookup(ns, rule.table, flow)
+        if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
+            continue
+        if isinstance(found, FibMiss):
+            return FibMiss(found.error, tuple(tables), found.route, rule)
+        if rule.suppress_prefixlength is not None and found.route.prefixlen <= rule.suppress_prefixlength:
+            continue
+        if rule.suppress_ifgroup is not None and _in_group(ns, found, rule.suppress_ifgroup):
+            continue
+        return FibHit(found.route, found.nexthops, rule.table, rule)
+    return FibMiss("ENETUNREACH", tuple(tables))
+
+
+def table_lookup(ns: Namespace, table: int, flow: FibFlow) -> FibHit | FibMiss | None:
+    """Look `flow` up in one table; None where nothing there matches (fib_table_lookup())."""
+    for route in ns.routes_to(table, flow.dst):
+        if route.tos and route.tos != flow.tos:
+            continue
+        if route.type in TYPE_ERRORS:
+            return FibMiss(TYPE_ERRORS[route.type], (table,), route)
+        hops, blackhole = route_nexthops(ns, route)
+        if blackhole:
+            return FibMiss("EINVAL", (table,), route)
+        good = tuple(hop for hop in hops if _good(ns, hop, flow))
+        if good:
+            return FibHit(route, good, table)
+    return None
+
+
+def route_nexthops(ns: Namespace, route: Route) -> tuple[tuple[NextHop, ...], bool]:
+    """Return the next hops of a route, its nexthop object followed, and whether that object is a blackhole."""
+    if route.nh_id is None:
+        return route.nexthops, False
+    objects = _members(ns, route.nh_id)
+    if objects is None:
+        return route.nexthops, False
+    blackhole = any(nh.blackhole for nh, _ in objects)
+    return tuple(NextHop(nh.oif, nh.gateway, nh.flags, weight) for nh, weight in objects), blackhole
+
+
+def _members(ns: Namespace, nh_id: int) -> list[tuple[NexthopObject, int]] | None:
+    found = ns.nexthop(nh_id)
+    if found is None:
+        return None
+    if not found.group:
+        return [(found, 1)]
+    members = ((ns.nexthop(member), weight) for member, weight in found.group)
+    return [(nh, weight) for nh, weight in members if nh is not None]
+
+
+def _matches(ns: Namespace, rule: Rule, flow: FibFlow) -> bool:
+    return _selected(ns, rule, flow) != rule.invert
+
+
+def _selected(ns: Namespace, rule: Rule, flow: FibFlow) -> bool:
+    if rule.iif and rule.iif != flow.iif:
+        return False
+    if rule.oif:
+        link = ns.link(flow.oif) if flow.oif else None
+        if link is None or link.name != rule.oif:
+            return False
+    if (rule.fwmark ^ flow.mark) & rule.fwmask:
+        return False
+    if rule.src and not covers(rule.src, rule.src_len, flow.src or "0.0.0.0"):
+        return False
+    if rule.dst and not covers(rule.dst, rule.dst_len, flow.dst):
+        return False
+    if rule.tos and rule.tos != flow.tos:
+        return False
+    if rule.ip_proto and rule.ip_proto != flow.proto:
+        return False
+    if rule.sport and not rule.sport[0] <= flow.sport <= rule.sport[1]:
+        return False
+    if rule.dport and not rule.dport[0] <= flow.dport <= rule.dport[1]:
+        return False
+    # VRF and tunnel metadata select by what this twin has none of; root (uid 0) is who asks.
+    if rule.l3mdev or rule.tun_id:
+        return False
+    return not (rule.uid_range and not rule.uid_range[0] <= 0 <= rule.uid_range[1])
+
+
+def _good(ns: Namespace, hop: NextHop, flow: FibFlow) -> bool:
+    """fib_lookup_good_nhc(): not dead, not linkdown where that is ignored, and out of the asked device.
+
+    Dead and linkdown follow from the device, so that they stay true under a fix laid over the facts.
+    """
+    if hop.oif is None:
+        return True
+    link = ns.link(hop.oif)
+    if link is None or not link.up:
+        return False
+    if flow.oif and flow.oif != hop.oif:
+        return False
+    ignored = conf_or(ns, link.name, "ignore_routes_with_linkdown")
+    return link.carrier or not ignored or flow.ignore_linkstate
+
+
+def hop_linkdown(ns: Namespace, hop: NextHop) -> bool:
+    """Tell whether the device of a next hop has no carrier (RTNH_F_LINKDOWN) or is gone (RTNH_F_DEAD)."""
+    link = ns.link(hop.oif) if hop.oif is not None else None
+    if link is None:
+        return bool(hop.flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
+    return not (link.up and link.carrier)
+
+
+def _in_group(ns: Namespace, hit: FibHit, group: int) -> bool:
+    links = (ns.link(hop.oif) for hop in hit.nexthops if hop.oif is not None)
+    return any(link is not None and link.group == group for link in links)
+
+
+def custom_rules(ns: Namespace) -> bool:
+    """Tell whether the rules differ from the three the kernel starts with (fib4_has_custom_rules())."""
+    ipv4 = [rule for rule in ns.rules() if rule.family == 2]
+    plain = [(r.priority, r.table) for r in ipv4 if r == Rule(2, r.priority, "table", r.table)]
+    return plain != [(0, 255), (32766, 254), (32767, 253)] or len(plain) != len(ipv4)
+
+
+def local_type(ns: Namespace, address: str) -> str | None:
+    """inet_addr_type(): the type of `address` in the local table (local, broadcast), else None for unicast."""
+    for route in ns.routes_to(255, address):
+        return route.type
+    return None

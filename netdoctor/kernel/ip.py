@@ -1,0 +1,193 @@
+"""IPv4 above layer 2: sending, receiving, forwarding, and the echo itself (net/ipv4/ip_input.c, ip_forward.c, ip_output.c, icmp.c)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.links import Link, Record
+from netdoctor.kernel import neighbour, receive, vxlan
+from netdoctor.kernel.endings import (
+    Answered,
+    DeliveredElsewhere,
+    EchoIgnored,
+    ForwardingOff,
+    FragNeeded,
+    LinkDown,
+    MartianAddress,
+    MartianSource,
+    NoRoute,
+    ReversePath,
+    TtlExceeded,
+    Undecided,
+)
+from netdoctor.kernel.fib import FibFlow, FibMiss
+from netdoctor.kernel.input import InputWay, Refused, route_input
+from netdoctor.kernel.output import Way, route_output
+from netdoctor.kernel.packet import Flow, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.sysctls import number
+from netdoctor.kernel.walk import Walk
+
+
+def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: int | None = None) -> None:
+    """Send a packet of this namespace's own; its source is chosen where `src` is None."""
+    ns = walk.namespace(inode)
+    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, proto=packet.proto)
+    way = route_output(walk, inode, flow)
+    origin = Place(inode, 0)
+    if isinstance(way, FibMiss):
+        step = walk.step(parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way))
+        walk.end(NoRoute(packet.flow, origin, step, packet.dst, src, way.error, False, way.tables, way.route, way.rule, packet))
+        return
+    packet = replace(packet, src=way.src)
+    at = Place(inode, way.oif)
+    step = walk.step(parent, at, "route", "output", describe(ns, way.type, way.oif, way.gateway, way.table), packet, _facts(way))
+    doubt_hooks(walk, at, packet, "output")
+    if way.type == "local":
+        _loop_back(walk, at, packet, step)
+        return
+    _out(walk, at, packet, way.gateway or packet.dst, way.mtu, step, forwarded=False)
+
+
+def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = True) -> None:
+    """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
+    ns, link = walk.namespace(at.inode), walk.link(at)
+    packet = replace(packet, mark=0)
+    doubt_hooks(walk, at, packet, "prerouting")
+    if is_multicast(packet.dst):
+        _multicast(walk, at, packet, parent)
+        return
+    way = route_input(walk, ns, link, packet.src, packet.dst, packet.mark)
+    if isinstance(way, Refused):
+        _refuse(walk, at, packet, way, parent)
+        return
+    if way.kind == "forward":
+        _forward(walk, ns, at, packet, way, parent, unicast)
+        return
+    facts = (way.route,) if way.route is not None else ()
+    step = walk.step(parent, at, "route", way.kind, f"{packet.dst} is {way.kind} here", packet, facts)
+    doubt_hooks(walk, at, packet, "input")
+    deliver(walk, at, packet, step, broadcast=way.kind == "broadcast")
+
+
+def _forward(
+    walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool
+) -> None:
+    out = Place(at.inode, way.oif)
+    facts = (way.route,) if way.route is not None else ()
+    step = walk.step(parent, out, "route", "forward", describe(ns, "unicast", way.oif, way.gateway, way.table), packet, facts)
+    if not unicast:
+        # ip_forward() drops what did not come to this host's own lladdr.
+        walk.end(DeliveredElsewhere(packet.flow, at, step, packet))
+        return
+    if packet.ttl <= 1:
+        walk.end(TtlExceeded(packet.flow, at, step, packet))
+        return
+    doubt_hooks(walk, at, packet, "forward")
+    onward = replace(packet, ttl=packet.ttl - 1)
+    _out(walk, out, onward, way.gateway or packet.dst, way.mtu, step, forwarded=True)
+
+
+def _out(walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, forwarded: bool) -> None:
+    """ip_output(): fragment or refuse what is longer than the MTU, then hand it to the neighbour layer."""
+    link = walk.link(at)
+    limit = min(mtu or link.mtu, link.mtu) if not forwarded else (mtu or link.mtu)
+    if packet.length > limit:
+        if packet.df:
+            walk.end(FragNeeded(packet.flow, at, step, limit, packet))
+            return
+        packet = replace(packet, length=limit)
+    if not link.up:
+        walk.end(LinkDown(packet.flow, at, step, Frame("", "", packet)))
+        return
+    neighbour.send_to(walk, at, packet, next_hop, step)
+
+
+def _loop_back(walk: Walk, at: Place, packet: Ip, step: int) -> None:
+    """A packet to an own address goes through the loopback device, which must be up."""
+    link = walk.link(at)
+    frame = Frame(link.address or "", link.address or "", packet)
+    if not link.up:
+        walk.end(LinkDown(packet.flow, at, step, frame))
+        return
+    done = walk.step(step, at, "transmit", "looped", f"through {link.name}", packet, (link,))
+    walk.later(lambda: receive.up_the_stack(walk, at, frame, done, host=True))
+
+
+def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = False) -> None:
+    """Give the packet to what waits for it here: the echo responder, the ping, a VXLAN socket."""
+    ns = walk.namespace(at.inode)
+    if packet.vni is not None:
+        vxlan.arrive(walk, at, packet, parent)
+        return
+    if packet.echo == "reply":
+        _take_reply(walk, at, packet, parent)
+        return
+    if broadcast:
+        if number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1):
+            walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
+            return
+    if number(ns, "ipv4/icmp_echo_ignore_all"):
+        walk.end(EchoIgnored(packet.flow, at, parent, "ipv4/icmp_echo_ignore_all"))
+        return
+    step = walk.step(parent, at, "deliver", "echo", f"echo request for {packet.dst} answered", packet)
+    if walk.reply_from is None:
+        walk.reply_from = at.inode
+    ttl = number(ns, "ipv4/ip_default_ttl", 64)
+    answer = Ip(Flow("reply"), packet.dst, packet.src, ttl, packet.size, echo="reply", size=packet.size)
+    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
+
+
+def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
+    if at.inode != walk.asker:
+        walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
+        return
+    step = walk.step(parent, at, "deliver", "answer", f"echo reply from {packet.src} delivered", packet)
+    walk.answered = True
+    walk.end(Answered(packet.flow, at, step))
+
+
+def _multicast(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
+    """A group packet is delivered where a VXLAN device of this namespace joined the group on this device."""
+    if packet.vni is not None and vxlan.joined(walk, at, packet.dst):
+        deliver(walk, at, packet, parent)
+    else:
+        walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
+
+
+def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) -> None:
+    detail = f"{refused.why} ({refused.address})"
+    facts = (refused.route,) if refused.route is not None else ()
+    step = walk.step(parent, at, "route", "refused", detail, packet, facts)
+    if refused.why == "reverse-path":
+        walk.end(ReversePath(packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark))
+    elif refused.why == "martian-source":
+        walk.end(MartianSource(packet.flow, at, step, refused.address, False))
+    elif refused.why == "martian-address":
+        walk.end(MartianAddress(packet.flow, at, step, refused.address))
+    elif refused.why == "forwarding-off":
+        walk.end(ForwardingOff(packet.flow, at, step, packet))
+    else:
+        miss = refused.miss or FibMiss("ENETUNREACH")
+        walk.end(
+            NoRoute(packet.flow, at, step, packet.dst, packet.src, miss.error, True, miss.tables, miss.route, miss.rule, packet)
+        )
+
+
+def doubt_hooks(walk: Walk, at: Place, packet: Ip, hook: str) -> None:
+    """Note a ruleset that this packet meets at layer 3 and that is not modelled."""
+    for ruleset in walk.namespace(at.inode).rulesets():
+        if ruleset.ifindex is None and ruleset.family in ("ip", "inet", "xfrm", "any"):
+            walk.doubt(Undecided(at, f"{ruleset.detail} at {hook}", ruleset.command, packet.flow))
+
+
+def describe(ns: Namespace, kind: str, oif: int, gateway: str | None, table: int | None) -> str:
+    """Say where a packet goes, in iproute2's words."""
+    link: Link | None = ns.link(oif)
+    via = f" via {gateway}" if gateway else ""
+    where = f" table {table}" if table not in (None, 254, 255) else ""
+    return f"{kind}{via} dev {link.name if link else oif}{where}"
+
+
+def _facts(way: Way | FibMiss) -> tuple[Record, ...]:
+    return (way.route,) if way.route is not None else ()

@@ -1,0 +1,126 @@
+"""What the twin moves: frames, the ARP messages and IP packets in them, and the flow each belongs to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdoctor.facts.links import Record
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+ZERO_MAC = "00:00:00:00:00:00"
+ETH_HLEN = 14
+VLAN_HLEN = 4
+IP_HLEN = 20
+ICMP_HLEN = 8
+#: Outer IPv4, UDP, VXLAN and the inner Ethernet header: what VXLAN adds to an inner IP packet.
+VXLAN_HEADROOM = 50
+
+IPPROTO_ICMP = 1
+IPPROTO_UDP = 17
+
+Leg = Literal["request", "reply"]
+
+
+class Place(Record, frozen=True):
+    """A device: the inode of its namespace and its ifindex there."""
+
+    inode: int
+    ifindex: int
+
+
+class Asker(Record, frozen=True):
+    """Who resolves which address: the namespace and device that ask, and the address asked for."""
+
+    inode: int
+    ifindex: int
+    address: str
+
+
+class Flow(Record, frozen=True):
+    """Which part of the conversation a frame belongs to: the echo of a leg, or a neighbour resolution made for it."""
+
+    leg: Leg
+    asker: Asker | None = None
+
+    @property
+    def arp(self) -> bool:
+        """A neighbour resolution, not the echo itself."""
+        return self.asker is not None
+
+
+class Arp(Record, frozen=True):
+    """An ARP message (RFC 826): addresses as text."""
+
+    flow: Flow
+    request: bool
+    sip: str
+    tip: str
+    sha: str
+    tha: str = ZERO_MAC
+
+    @property
+    def length(self) -> int:
+        """Bytes after the Ethernet header."""
+        return 28
+
+
+class Ip(Record, frozen=True):
+    """An IPv4 packet. `size` is the datagram's length in bytes, `length` that of its largest fragment.
+
+    `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's mark, which does not leave the namespace.
+    """
+
+    flow: Flow
+    src: str
+    dst: str
+    ttl: int
+    length: int
+    proto: int = IPPROTO_ICMP
+    echo: Literal["request", "reply"] | None = "request"
+    df: bool = False
+    mark: int = 0
+    dport: int = 0
+    vni: int | None = None
+    gbp: int = 0
+    inner: Frame | None = None
+    size: int = 0
+
+
+class Frame(Record, frozen=True):
+    """An Ethernet frame. `vlan` is the 802.1Q tag it carries, None where it is untagged."""
+
+    src: str
+    dst: str
+    payload: Arp | Ip
+    vlan: int | None = None
+
+    @property
+    def flow(self) -> Flow:
+        """The flow of what it carries."""
+        return self.payload.flow
+
+    @property
+    def multicast(self) -> bool:
+        """Group bit of the destination (broadcast included)."""
+        return bool(int(self.dst[:2], 16) & 1)
+
+
+def is_multicast(address: str) -> bool:
+    """224.0.0.0/4."""
+    return ":" not in address and 224 <= int(address.split(".", 1)[0]) <= 239
+
+
+def is_loopback(address: str) -> bool:
+    """127.0.0.0/8."""
+    return address.startswith("127.")
+
+
+def is_zeronet(address: str) -> bool:
+    """0.0.0.0/8."""
+    return address.startswith("0.")
+
+
+def multicast_mac(address: str) -> str:
+    """Map a group address to its Ethernet address (RFC 1112, section 6.4)."""
+    octets = [int(part) for part in address.split(".")]
+    return f"01:00:5e:{octets[1] & 0x7F:02x}:{octets[2]:02x}:{octets[3]:02x}"

@@ -1,0 +1,42 @@
+"""A frame is received by a device: layer 2 hands it to a bridge, a macvlan or layer 3 (net/core/dev.c __netif_receive_skb_core())."""
+
+from __future__ import annotations
+
+from netdoctor.kernel import arp, bridge, ip, macvlan, transmit
+from netdoctor.kernel.endings import LinkDown, NotForMe
+from netdoctor.kernel.packet import Arp, Frame, Place
+from netdoctor.kernel.walk import Walk
+
+
+def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
+    """Take in `frame` on the device at `at`."""
+    link = walk.link(at)
+    if not link.up:
+        walk.end(LinkDown(frame.flow, at, parent, frame))
+        return
+    step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
+    if walk.seen(at, frame, step):
+        return
+    transmit.doubt_rulesets(walk, at, link, frame, "ingress")
+    master = walk.namespace(at.inode).link(link.master) if link.master else None
+    if master is not None and master.kind == "bridge" and link.kind != "bridge":
+        bridge.from_port(walk, at, Place(at.inode, master.index), frame, step)
+        return
+    if macvlan.take(walk, at, frame, step):
+        return
+    up_the_stack(walk, at, frame, step, host=frame.dst == link.address)
+
+
+def up_the_stack(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -> None:
+    """Give `frame` to layer 3; `host` is PACKET_HOST, as layer 2 decided (eth_type_trans())."""
+    other_host = not host and not frame.multicast and not walk.link(at).loopback
+    if frame.vlan:
+        # No device of this VLAN takes it: the tag makes it somebody else's (PACKET_OTHERHOST).
+        walk.end(NotForMe(frame.flow, at, parent, frame))
+        return
+    if isinstance(frame.payload, Arp):
+        arp.receive_arp(walk, at, frame, other_host, parent)
+    elif other_host:
+        walk.end(NotForMe(frame.flow, at, parent, frame))
+    else:
+        ip.receive_ip(walk, at, frame.payload, parent, unicast=not frame.multicast)

@@ -1,0 +1,116 @@
+"""Which devices are next to which, whatever state they are in: the cabling, not the traffic."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from netdoctor.facts.host import Host
+from netdoctor.facts.links import Link
+from netdoctor.kernel.packet import Place
+
+#: Beyond this many devices the search gives up; a namesake that far away explains nothing.
+MAX_PLACES = 5000
+
+
+def link_at(host: Host, place: Place) -> Link | None:
+    """The device at `place`, or None where namespace or device is gone."""
+    ns = host.namespace(place.inode)
+    return ns.link(place.ifindex) if ns is not None else None
+
+
+def lower_of(host: Host, place: Place, link: Link) -> Place | None:
+    """Where `iflink` leads: the pair's other end, or the parent device; None where it is not visible."""
+    if not link.iflink or link.iflink == link.index and link.link_netnsid is None:
+        return None
+    inode: int | None = place.inode
+    if link.link_netnsid is not None:
+        ns = host.namespace(place.inode)
+        inode = ns.peer_namespace(link.link_netnsid) if ns is not None else None
+    return Place(inode, link.iflink) if inode is not None else None
+
+
+def owners(host: Host, address: str) -> list[Place]:
+    """Every device, in any namespace, that carries `address`."""
+    found = []
+    for known in host.namespaces():
+        ns = host.namespace(known.inode)
+        for held in ns.owners(address) if ns is not None else ():
+            found.append(Place(known.inode, held.ifindex))
+    return found
+
+
+def segment(host: Host, start: Place) -> dict[Place, int]:
+    """The devices on one layer-2 segment with `start`, with their distance from it in hops."""
+    return distances(host, [start], routed=False)
+
+
+def distances(host: Host, starts: Iterable[Place], routed: bool) -> dict[Place, int]:
+    """Distance of every device from the nearest of `starts`; with `routed`, through namespaces too."""
+    found = dict.fromkeys(starts, 0)
+    queue = deque(found)
+    while queue and len(found) < MAX_PLACES:
+        place = queue.popleft()
+        for other in neighbours(host, place, routed):
+            if other not in found:
+                found[other] = found[place] + 1
+                queue.append(other)
+    return found
+
+
+def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
+    """The devices cabled to this one: pair, bridge, ports, parent, children, far VTEPs; with `routed`, its namespace's others."""
+    ns = host.namespace(place.inode)
+    link = ns.link(place.ifindex) if ns is not None else None
+    if ns is None or link is None or link.loopback:
+        return []
+    found: list[Place] = []
+    if link.kind in ("veth", "macvlan", "ipvlan", "vlan"):
+        lower = lower_of(host, place, link)
+        found += [lower] if lower is not None else []
+    if link.master:
+        found.append(Place(place.inode, link.master))
+    if link.kind == "bridge":
+        found += [Place(place.inode, port.index) for port in ns.ports(link.index)]
+    if link.kind == "vxlan":
+        found += far_vteps(host, place, link)
+    found += children(host, place)
+    if routed:
+        found += [Place(place.inode, other.index) for other in ns.links() if other.index != link.index and not other.loopback]
+    return found
+
+
+def children(host: Host, parent: Place) -> list[Place]:
+    """The macvlan devices over `parent`."""
+    found = []
+    for known in host.namespaces():
+        ns = host.namespace(known.inode)
+        for link in ns.links_of_kind("macvlan") if ns is not None else ():
+            place = Place(known.inode, link.index)
+            if link.iflink == parent.ifindex and lower_of(host, place, link) == parent:
+                found.append(place)
+    return found
+
+
+def vteps(host: Host) -> list[tuple[Place, Link]]:
+    """All VXLAN devices of the host."""
+    found = []
+    for known in host.namespaces():
+        ns = host.namespace(known.inode)
+        for link in ns.links_of_kind("vxlan") if ns is not None else ():
+            found.append((Place(known.inode, link.index), link))
+    return found
+
+
+def far_vteps(host: Host, place: Place, link: Link) -> list[Place]:
+    """The VXLAN devices that are meant to be the other ends: of the same VNI, else of the same name."""
+    others = [(other, device) for other, device in vteps(host) if other != place]
+    vni = link.vxlan.vni if link.vxlan is not None else 0
+    same = [other for other, device in others if device.vxlan is not None and device.vxlan.vni == vni]
+    return same or [other for other, device in others if device.name == link.name]
+
+
+def named(host: Host, inode: int) -> str:
+    """The name a person would use for a namespace."""
+    ns = host.namespace(inode)
+    return ns.id.label if ns is not None else f"netns {inode}"

@@ -1,0 +1,111 @@
+"""A frame leaves through a device: one way out for each kind (net/core/dev.c __dev_queue_xmit(), drivers/net/)."""
+
+from __future__ import annotations
+
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.links import Link
+from netdoctor.facts.records import Ruleset
+from netdoctor.kernel import bridge, macvlan, receive, vxlan
+from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig, Undecided
+from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
+from netdoctor.kernel.walk import Walk
+
+#: Root queueing disciplines that pass a handful of packets whatever their parameters.
+HARMLESS_QDISCS = (None, "noqueue", "pfifo_fast", "fq_codel", "fq", "mq", "pfifo", "bfifo", "sfq", "codel", "noop", "pie")
+
+
+def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
+    """Hand `frame` to the device at `at`."""
+    link = walk.link(at)
+    if not link.up:
+        walk.end(LinkDown(frame.flow, at, parent, frame))
+        return
+    if not has_carrier(walk, at, link):
+        walk.end(NoCarrier(frame.flow, at, parent, lower(walk, at, link)))
+        return
+    doubt_rulesets(walk, at, link, frame, "egress")
+    step = walk.step(parent, at, "transmit", "sent", f"out of {link.name}", frame, (link,))
+    if link.loopback:
+        walk.later(lambda: receive.receive(walk, at, frame, step))
+    elif link.kind == "veth":
+        _to_peer(walk, at, link, frame, step)
+    elif link.kind == "bridge":
+        bridge.from_host(walk, at, frame, step)
+    elif link.kind == "vxlan":
+        vxlan.encapsulate(walk, at, frame, step)
+    elif link.kind == "macvlan":
+        macvlan.from_child(walk, at, frame, step)
+    elif link.kind == "dummy":
+        walk.end(Swallowed(frame.flow, at, step))
+    elif link.kind in (None, ""):
+        walk.end(LeavesHost(frame.flow, at, step, frame))
+    else:
+        walk.end(NotModelled(frame.flow, at, step, f"{link.kind} device {link.name}"))
+
+
+def has_carrier(walk: Walk, at: Place, link: Link) -> bool:
+    """Tell whether the device has a carrier. A pair has one while both ends are up; it follows from the facts."""
+    if link.kind != "veth":
+        return link.carrier or link.kind in ("vxlan", "dummy") or link.loopback
+    peer = lower(walk, at, link)
+    if peer is None:
+        return link.carrier
+    ns = walk.host.namespace(peer.inode)
+    other = ns.link(peer.ifindex) if ns is not None else None
+    return other.up if other is not None else link.carrier
+
+
+def lower(walk: Walk, at: Place, link: Link) -> Place | None:
+    """The device that `iflink` points to: a pair's other end, a macvlan's parent. None where it is not visible.
+
+    `iflink` is an ifindex of the namespace that link-netnsid names, relative to the namespace that says so.
+    """
+    if not link.iflink:
+        return None
+    if link.link_netnsid is None:
+        return Place(at.inode, link.iflink)
+    inode = walk.namespace(at.inode).peer_namespace(link.link_netnsid)
+    return Place(inode, link.iflink) if inode is not None else None
+
+
+def _to_peer(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None:
+    """veth_xmit(): the frame is received by the other end, if that is up and takes its size."""
+    peer = lower(walk, at, link)
+    ns = walk.host.namespace(peer.inode) if peer is not None else None
+    other = ns.link(peer.ifindex) if ns is not None and peer is not None else None
+    if peer is None or other is None:
+        walk.end(LeavesHost(frame.flow, at, step, frame, "peer"))
+        return
+    if not other.up:
+        walk.end(LinkDown(frame.flow, peer, step, frame))
+        return
+    if too_long(frame, other.mtu):
+        walk.end(TooBig(frame.flow, peer, step, other.mtu, frame.payload.length))
+        return
+    walk.later(lambda: receive.receive(walk, peer, frame, step))
+
+
+def too_long(frame: Frame, mtu: int) -> bool:
+    """is_skb_forwardable(): longer than the MTU, the Ethernet header and one VLAN tag together."""
+    return frame.payload.length + ETH_HLEN > mtu + ETH_HLEN + VLAN_HLEN
+
+
+def doubt_rulesets(walk: Walk, at: Place, link: Link, frame: Frame, direction: str) -> None:
+    """Note what is attached to the device and not modelled: XDP, tc filters, a shaping queue, netdev chains."""
+    ns = walk.namespace(at.inode)
+    if link.xdp and direction == "ingress":
+        command = ("ip", "-d", "link", "show", "dev", link.name)
+        walk.doubt(Undecided(at, f"XDP program on {link.name}", command, frame.flow))
+    if direction == "egress" and link.qdisc not in HARMLESS_QDISCS:
+        command = ("tc", "-s", "qdisc", "show", "dev", link.name)
+        walk.doubt(Undecided(at, f"queueing discipline {link.qdisc} on {link.name}", command, frame.flow))
+    for ruleset in _on_device(ns, link):
+        walk.doubt(Undecided(at, ruleset.detail, ruleset.command, frame.flow))
+
+
+def _on_device(ns: Namespace, link: Link) -> list[Ruleset]:
+    return [
+        ruleset
+        for ruleset in ns.rulesets()
+        if ruleset.ifindex == link.index or (ruleset.ifindex is None and ruleset.family == "netdev")
+    ]

@@ -1,0 +1,153 @@
+"""The walk: a queue of frames in flight, what they leave behind, and every step they take.
+
+Frames are handled in the order in which the kernel's per-CPU backlog would (net/core/dev.c process_backlog()), so that
+learning and neighbour resolution happen in their real order. The state that a walk leaves behind (neighbours, FDB
+entries) is what its reply meets. Where the kernel decides by a hash or a race, `choose` forks: the driver walks again
+with the next script until all outcomes are known.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from netdoctor.facts.host import Host, Namespace
+from netdoctor.facts.links import Link, Record
+from netdoctor.kernel.endings import Ending, Looped, Undecided
+from netdoctor.kernel.packet import Arp, Asker, Frame, Ip, Leg, Place
+
+T = TypeVar("T")
+
+#: A network without a loop needs far fewer; what exceeds it is a storm.
+MAX_TASKS = 30_000
+
+
+class Step(Record, frozen=True):
+    """One thing that happened. `parent` is the step before it (-1 for the first); `facts` are what decided."""
+
+    parent: int
+    at: Place
+    stage: str
+    action: str
+    detail: str
+    carries: Frame | Ip | Arp
+    facts: tuple[Record, ...] = ()
+
+
+class Learned(Record, frozen=True):
+    """A neighbour as this walk has it: an lladdr, or None while it is being asked for."""
+
+    lladdr: str | None
+    answered: bool = True
+
+
+class Query(Record, frozen=True):
+    """A lookup the twin made and the kernel can be asked too; `answer` is what the twin found, as text."""
+
+    kind: str
+    inode: int
+    arguments: tuple[tuple[str, str], ...]
+    answer: str
+
+
+class Walk:
+    """One run of the conversation through a host's facts. `script` fixes the choices already explored."""
+
+    def __init__(self, host: Host, script: Sequence[int] = ()) -> None:
+        self.host = host
+        self.steps: list[Step] = []
+        self.endings: list[Ending] = []
+        self.undecided: list[Undecided] = []
+        self.queries: list[Query] = []
+        self.neighbours: dict[Asker, Learned] = {}
+        self.pending: dict[Asker, list[tuple[Ip, int]]] = {}
+        self.fdb: dict[tuple[int, int, int, str], int] = {}
+        self.remotes: dict[tuple[int, int, str], str] = {}
+        self.answered = False
+        self.asker: int | None = None
+        self.target: str | None = None
+        self.reply_from: int | None = None
+        self.choices: list[tuple[str, int, int]] = []
+        self._script = tuple(script)
+        self._queue: deque[Callable[[], None]] = deque()
+        self._seen: dict[tuple[Place, Frame], int] = {}
+        self._noted: set[tuple[Place, str]] = set()
+
+    def namespace(self, inode: int) -> Namespace:
+        """Return the namespace of a place that the packet is in; raises KeyError if it vanished."""
+        found = self.host.namespace(inode)
+        if found is None:
+            raise KeyError(inode)
+        return found
+
+    def link(self, place: Place) -> Link:
+        """Return the device at `place`; raises KeyError if it vanished."""
+        found = self.namespace(place.inode).link(place.ifindex)
+        if found is None:
+            raise KeyError(place.ifindex)
+        return found
+
+    def step(
+        self,
+        parent: int,
+        at: Place,
+        stage: str,
+        action: str,
+        detail: str,
+        carries: Frame | Ip | Arp,
+        facts: tuple[Record, ...] = (),
+    ) -> int:
+        """Record a step and return its number."""
+        self.steps.append(Step(parent, at, stage, action, detail, carries, facts))
+        return len(self.steps) - 1
+
+    def end(self, ending: Ending) -> None:
+        """Record that a frame went no further."""
+        self.endings.append(ending)
+
+    def later(self, task: Callable[[], None]) -> None:
+        """Put a task behind what is already in flight."""
+        self._queue.append(task)
+
+    def doubt(self, undecided: Undecided) -> None:
+        """Note something on the way that may drop the packet and is not modelled; once a place and thing."""
+        key = (undecided.at, undecided.what)
+        if key not in self._noted:
+            self._noted.add(key)
+            self.undecided.append(undecided)
+
+    def choose(self, what: str, options: Sequence[T]) -> T:
+        """Return the option that this run's script takes where the kernel's choice cannot be known."""
+        position = len(self.choices)
+        index = self._script[position] if position < len(self._script) else 0
+        self.choices.append((what, index, len(options)))
+        return options[index]
+
+    def seen(self, at: Place, frame: Frame, step: int) -> bool:
+        """Tell whether this very frame passed here before (a loop), and end it if so."""
+        key = (at, frame)
+        self._seen[key] = self._seen.get(key, 0) + 1
+        if self._seen[key] <= 2:
+            return False
+        self.end(Looped(frame.flow, at, step, frame))
+        return True
+
+    def run(self) -> None:
+        """Handle everything in flight until nothing moves any more."""
+        tasks = 0
+        while self._queue and tasks < MAX_TASKS:
+            tasks += 1
+            self._queue.popleft()()
+
+    def chain(self, step: int) -> list[int]:
+        """Return the numbers of the steps that led to `step`, first one first, `step` included."""
+        numbers = []
+        while step >= 0:
+            numbers.append(step)
+            step = self.steps[step].parent
+        return numbers[::-1]
+
+    def leg_endings(self, leg: Leg) -> list[Ending]:
+        """Return the endings of the echo itself on that leg."""
+        return [end for end in self.endings if end.flow.leg == leg and not end.flow.arp]

@@ -1,0 +1,35 @@
+"""The question put to the twin: who pings whom, with what packet."""
+
+from __future__ import annotations
+
+from netdoctor.facts.links import Record
+
+
+class End(Record, frozen=True):
+    """A resolved endpoint.
+
+    `inode` is its namespace (None for an address that nobody visible owns), `address` what is pinged or pinged from
+    (None where none was found), `interface` the device that carries it. `kind` is netns, pid, host or address.
+    """
+
+    given: str
+    kind: str
+    name: str
+    inode: int | None = None
+    address: str | None = None
+    interface: str | None = None
+    note: str | None = None
+
+
+class Question(Record, frozen=True):
+    """Does an echo request from `source` reach `destination`, and does the reply come back?
+
+    `source.address` is set only where the user fixed it (`--from`); else the kernel chooses. `size` is the ICMP payload
+    in bytes (56 as ping(8) does), `df` sets don't-fragment. `family` is AF_INET or AF_INET6.
+    """
+
+    source: End
+    destination: End
+    family: int = 2
+    size: int = 56
+    df: bool = False

@@ -1,0 +1,1 @@
+"""Views of one report: they show what it says and compute nothing."""

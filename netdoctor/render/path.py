@@ -1,0 +1,131 @@
+"""The path as a drawing: request and reply, namespace by namespace, with a mark on every line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from netdoctor.render.style import Style
+from netdoctor.report import Cause, LegPart, PacketPart, Report, StepPart
+
+#: Outcome → the symbol and colour of the line where the leg ends, and the word.
+OUTCOMES = {
+    "delivered": ("✓", "green", "arrives"),
+    "dropped": ("╳", "red", "does not arrive"),
+    "unknown": ("?", "yellow", "cannot be told"),
+}
+
+_PASSING = ("receive", "transmit")
+
+
+def path_lines(report: Report, style: Style, *, verbose: bool) -> Iterator[str]:
+    """Yield both legs: a line for each device on the way, or for each step if `verbose`."""
+    for number, leg in enumerate(report.path.legs):
+        if number:
+            yield ""
+        yield _leg_title(report, leg, style)
+        yield from _steps(leg, style) if verbose else _devices(leg, report.causes, style)
+
+
+def _leg_title(report: Report, leg: LegPart, style: Style) -> str:
+    symbol, color, word = OUTCOMES[leg.outcome]
+    if not leg.steps:
+        before = leg.direction == "reply" and report.path.legs[0].outcome != "delivered"
+        word = "not sent: the request does not arrive" if before else "was not walked"
+        return f"{style.paint(f'{leg.direction:<7}', 'bold')}  {style.symbol('?')} {word}"
+    ends = _ends(report, leg)
+    arrow = style.symbol("→")
+    outcome = style.paint(f"{style.symbol(symbol)} {word}", color)
+    return f"{style.paint(f'{leg.direction:<7}', 'bold')}  {ends[0]} {arrow} {ends[1]}  {outcome}"
+
+
+def _ends(report: Report, leg: LegPart) -> tuple[str, str]:
+    question = report.question
+    source = question.source.address or question.source.name
+    destination = question.destination.address or question.destination.name
+    first = leg.steps[0].packet
+    fallback = (source, destination) if leg.direction == "request" else (destination, source)
+    return first.source or fallback[0], first.destination or fallback[1]
+
+
+def _where(step: StepPart) -> tuple[str | None, int | None, str]:
+    return step.host, step.namespace.inode, step.namespace.name
+
+
+def _devices(leg: LegPart, causes: tuple[Cause, ...], style: Style) -> Iterator[str]:
+    """One line for each device that is visited, under the name of its namespace."""
+    hosts = {step.host for step in leg.steps}
+    runs = [list(run) for _, run in groupby(leg.steps, key=lambda s: (*_where(s), s.interface))]
+    width = max((len(run[-1].interface or "-") for run in runs), default=0)
+    previous = None
+    for number, run in enumerate(runs):
+        step = run[-1]
+        if _where(step) != previous:
+            previous = _where(step)
+            yield "  " + style.paint(_namespace(step, with_host=len(hosts) > 1), "bold")
+        last = number == len(runs) - 1
+        symbol, color = OUTCOMES[leg.outcome][:2] if last else ("✓", "green")
+        head = f"    {style.symbol(symbol)} {step.interface or '-':<{width}}  "
+        text = _told(run) + _codes(run, causes, leg, last=last)
+        lines = style.wrap(text, " " * len(head), first=head)
+        mark = len(f"    {style.symbol(symbol)}")
+        yield style.paint(lines[0][:mark], color) + lines[0][mark:]
+        yield from lines[1:]
+
+
+def _told(run: list[StepPart]) -> str:
+    """What happened at the device, in one line. That it came in or went out says the drawing itself."""
+    details = [step.detail for step in run if step.stage not in _PASSING] or [run[-1].detail]
+    return "; ".join(dict.fromkeys(details))
+
+
+def _namespace(step: StepPart, *, with_host: bool) -> str:
+    return f"{step.namespace.name} on {step.host}" if with_host and step.host else step.namespace.name
+
+
+def _codes(run: list[StepPart], causes: tuple[Cause, ...], leg: LegPart, *, last: bool) -> str:
+    """The codes of the causes that sit at this device; where a leg is dropped, at least the first cause's."""
+    here = [
+        cause.code
+        for cause in causes
+        if cause.leg == leg.direction
+        and cause.location.namespace is not None
+        and cause.location.namespace.inode == run[0].namespace.inode
+        and cause.location.interface is not None
+        and cause.location.interface == run[0].interface
+    ]
+    if not here and last and leg.outcome == "dropped":
+        here = [cause.code for cause in causes if cause.leg == leg.direction][:1]
+    return f" [{', '.join(here)}]" if here else ""
+
+
+def _steps(leg: LegPart, style: Style) -> Iterator[str]:
+    """Every step, with the packet where it changed."""
+    previous: PacketPart | None = None
+    for number, step in enumerate(leg.steps):
+        last = number == len(leg.steps) - 1
+        symbol, color = OUTCOMES[leg.outcome][:2] if last else ("✓", "green")
+        place = " ".join(part for part in (step.host, step.namespace.name, step.interface) if part)
+        head = f"  {style.symbol(symbol)} "
+        lines = style.wrap(f"{place}: {step.stage} {step.action}: {step.detail}", "      ", first=head)
+        yield style.paint(lines[0][: len(head)], color) + lines[0][len(head) :]
+        yield from lines[1:]
+        if step.packet != previous:
+            yield from (
+                style.paint(line, "dim") for line in style.wrap(_packet(step.packet, style), "      ")
+            )
+        previous = step.packet
+
+
+def _packet(packet: PacketPart, style: Style) -> str:
+    arrow = style.symbol("→")
+    parts = [f"{packet.protocol} {packet.source or '-'} {arrow} {packet.destination or '-'}"]
+    if packet.ttl is not None:
+        parts.append(f"ttl {packet.ttl}")
+    if packet.source_lladdr or packet.destination_lladdr:
+        parts.append(f"{packet.source_lladdr or '-'} {arrow} {packet.destination_lladdr or '-'}")
+    if packet.vlan is not None:
+        parts.append(f"vlan {packet.vlan}")
+    if packet.outer:
+        parts.append(f"in {packet.outer}")
+    return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""Random networks that hold netdoctor's prediction against a real ping."""

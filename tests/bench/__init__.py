@@ -1,0 +1,1 @@
+"""What a diagnosis costs: `make bench`, as root."""

@@ -1,0 +1,102 @@
+"""Measure whole commands, interleaved, and print ratios: absolute times say little about another machine.
+
+`netdoctor why-no-ping` on a node with 10 and with 250 pods, and the shell loop that reads the same namespaces with ip
+and bridge. Cold means that the page cache was dropped just before (Python, its libraries, ip).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+from tests.bench.node import NODE, node, pod
+
+FEW, MANY = 10, 250
+#: What must hold: the time with many pods over that with few; the time over the shell loop's.
+GROWTH, SHARE = 1.3, 0.1
+
+READS = ("ip -n {0} -j -d link", "ip -n {0} -j -d addr", "ip -n {0} -j -d route", "ip -n {0} -j -d rule",
+         "ip -n {0} -j -d neigh", "bridge -n {0} -j fdb")  # fmt: skip
+
+
+def netdoctor() -> float:
+    """Time one diagnosis, start of the interpreter included."""
+    program = Path(sys.executable).with_name("netdoctor")
+    command = [str(program), "why-no-ping", f"netns:{pod(0)}", f"netns:{pod(1)}", "--json"]
+    begin = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True)
+    elapsed = time.perf_counter() - begin
+    if done.returncode != 0:
+        raise SystemExit(
+            f"bench: expected `reachable`, got exit code {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    return elapsed
+
+
+def shell_loop(pods: int) -> float:
+    """Time the reading of the same namespaces by a shell."""
+    names = [NODE, *(pod(n) for n in range(pods))]
+    script = "\n".join(f"{read.format(name)} >/dev/null" for name in names for read in READS)
+    begin = time.perf_counter()
+    subprocess.run(["bash", "-e"], input=script, text=True, check=True)
+    return time.perf_counter() - begin
+
+
+def drop_caches() -> None:
+    """Forget what the page cache holds (proc(5), drop_caches); needs root and a writable /proc/sys/vm."""
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
+
+
+def measure(runs: int, *, cold: bool) -> dict[str, float]:
+    """Return the medians. The two sizes alternate, so that a slow minute of the machine meets both."""
+    times: dict[str, list[float]] = {"few": [], "many": [], "shell": []}
+    for _ in range(runs):
+        for name, pods in (("few", FEW), ("many", MANY)):
+            with node(pods):
+                for _ in range(1 if cold else 3):
+                    if cold:
+                        drop_caches()
+                    times[name].append(netdoctor())
+                if name == "many" and len(times["shell"]) < 3:
+                    if cold:
+                        drop_caches()
+                    times["shell"].append(shell_loop(pods))
+    return {name: median(values) for name, values in times.items()}
+
+
+def main() -> int:
+    """Measure warm and cold, print, and return 1 where a ratio misses its target."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=4, help="how often each network is built; default: 4")
+    parser.add_argument("--cold", action="store_true", help="measure only with cold caches")
+    parser.add_argument("--warm", action="store_true", help="measure only with warm caches")
+    args = parser.parse_args()
+    if os.geteuid() != 0:
+        raise SystemExit("bench: needs root, to build networks in namespaces")
+    missed = False
+    for label, wanted in (("warm", args.warm or not args.cold), ("cold", args.cold or not args.warm)):
+        if not wanted:
+            continue
+        try:
+            got = measure(args.runs, cold=label == "cold")
+        except PermissionError as error:
+            print(f"{label}: not measured: {error}")
+            continue
+        growth, share = got["many"] / got["few"], got["many"] / got["shell"]
+        print(
+            f"{label}: {FEW} pods {got['few']:.3f} s, {MANY} pods {got['many']:.3f} s, shell {got['shell']:.3f} s"
+        )
+        print(f"{label}: {MANY} pods / {FEW} pods: {growth:.2f} (target: at most {GROWTH})")
+        print(f"{label}: netdoctor / shell loop, {MANY} pods: {share:.3f} (target: below {SHARE})")
+        missed = missed or growth > GROWTH or share >= SHARE
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
