@@ -50,7 +50,7 @@ def build_parser(words: list[str]) -> argparse.ArgumentParser:
         prog="netdoctor",
         description="Explains why one container cannot reach another.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=18),
     )
     parser.add_argument("--version", action="version", version=f"netdoctor {__version__}")
     subparsers = parser.add_subparsers(

@@ -1,4 +1,4 @@
-"""The open sockets and folders of namespaces: one rtnetlink conversation each, opened when first needed."""
+"""Open namespaces: one rtnetlink conversation each, opened when first needed."""
 
 from __future__ import annotations
 
@@ -9,48 +9,46 @@ from typing import TypeVar
 
 from netdoctor.collect.netlink import Conversation
 from netdoctor.collect.nsenter import home_inode, inside, open_namespace
-from netdoctor.collect.sysctls import Sysctls
 from netdoctor.facts.host import NamespaceId
 
 T = TypeVar("T")
 
-#: Namespaces kept open at a time; with their sysctl folders they stay well below the usual limit of 1024 descriptors.
-KEPT_OPEN = 128
+#: Namespaces kept open at a time. Each takes two descriptors, of which a process may usually have 1024.
+KEPT_OPEN = 320
 
 
 class Access:
-    """What is open of one namespace. Holding the socket keeps the namespace alive until `close`."""
+    """What is open of one namespace: a descriptor to enter it, and an rtnetlink conversation with it.
+
+    Both keep the namespace alive until `close`, so that one which vanishes meanwhile can still be read to its end.
+    Raises OSError where the namespace may not be entered (VanishedError where it is gone).
+    """
 
     def __init__(self, namespace: NamespaceId) -> None:
-        self._id = namespace
-        self._sysctls: Sysctls | None = None
-        self.route = self.run(Conversation)
+        # the own namespace is not entered, so that it can be read without privilege
+        home = namespace.inode == home_inode()
+        self._fd = None if home else open_namespace(namespace.paths, namespace.inode)
+        try:
+            self.route = self.run(Conversation)
+        except OSError:
+            self._close_fd()
+            raise
 
     def run(self, body: Callable[[], T]) -> T:
-        """Call `body` with the thread inside the namespace. Raises OSError: no permission, or VanishedError.
-
-        The own namespace is not entered, so that it can be read without privilege.
-        """
-        if self._id.inode == home_inode():
+        """Call `body` with the thread inside the namespace. Raises OSError where it may not be entered."""
+        if self._fd is None:
             return body()
-        fd = open_namespace(self._id.paths, self._id.inode)
-        try:
-            with inside(fd):
-                return body()
-        finally:
-            os.close(fd)
-
-    def sysctls(self) -> Sysctls:
-        """Return the reader of this namespace's sysctls. Raises OSError as `run` does."""
-        if self._sysctls is None:
-            self._sysctls = self.run(Sysctls)
-        return self._sysctls
+        with inside(self._fd):
+            return body()
 
     def close(self) -> None:
         """Close everything of this namespace."""
         self.route.close()
-        if self._sysctls is not None:
-            self._sysctls.close()
+        self._close_fd()
+
+    def _close_fd(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
 
 
 class Pool:

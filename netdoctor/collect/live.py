@@ -27,6 +27,7 @@ class LiveHost:
         self._namespaces: dict[int, LiveNamespace | None] = {}
         self._peers = Peers(self._search.host)
         self._missing: dict[Missing, None] = {}
+        self._unresolved: dict[tuple[str, int], None] = {}
 
     def __enter__(self) -> LiveHost:
         return self
@@ -51,7 +52,20 @@ class LiveHost:
     @property
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
-        return (*self._search.missing.values(), *self._missing)
+        return (*self._search.missing.values(), *self._missing, *self._unresolved_peers())
+
+    def _unresolved_peers(self) -> tuple[Missing, ...]:
+        if not self._unresolved:
+            return ()
+        first, nsid = next(iter(self._unresolved))
+        more = f" and of {len(self._unresolved) - 1} more" if len(self._unresolved) > 1 else ""
+        return (
+            Missing(
+                f"the namespace that link-netnsid {nsid} of {first} stands for{more}",
+                "no file, process or open descriptor that is visible here leads to it",
+                "run netdoctor as root, on the host itself; lsns -t net lists what can be seen",
+            ),
+        )
 
     def note(self, missing: Missing) -> None:
         """Remember something that could not be seen; the same thing is kept once."""
@@ -121,11 +135,5 @@ class LiveHost:
             self.note_failure(f"the peers of {namespace.label}", error)
             return None
         if found is None:
-            self.note(
-                Missing(
-                    f"the namespace that link-netnsid {nsid} of {namespace.label} stands for",
-                    "no file, process or open descriptor that is visible here leads to it",
-                    "run netdoctor as root, on the host itself; lsns -t net lists what can be seen",
-                )
-            )
+            self._unresolved[namespace.label, nsid] = None
         return found

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
-from netdoctor.collect import requests
+from netdoctor.collect import requests, sysctls
 from netdoctor.collect.access import Access, Pool
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
 from netdoctor.collect.netlink import Dump
 from netdoctor.collect.rulesets import read_rulesets
-from netdoctor.collect.sysctls import names as sysctl_names
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -167,8 +166,8 @@ class LiveNamespace:
 
     def owners(self, address: str) -> tuple[Address, ...]:
         """See `Namespace.owners`. Only messages that hold the bytes of the address are decoded."""
-        wanted = canonical(address)
-        messages = self._table("addresses").holding(ip_address(wanted).packed)
+        wanted, packed = _forms(address)
+        messages = self._table("addresses").holding(packed)
         return tuple(a for a in _decode(decode.address, messages) if a.local == wanted)
 
     def routes(self) -> tuple[Route, ...]:
@@ -214,8 +213,8 @@ class LiveNamespace:
 
     def neighbour(self, ifindex: int, dst: str) -> Neighbour | None:
         """See `Namespace.neighbour`."""
-        wanted = canonical(dst)
-        messages = self._table("neighbours").holding(ip_address(wanted).packed)
+        wanted, packed = _forms(dst)
+        messages = self._table("neighbours").holding(packed)
         ours = (m for m in messages if requests.ifindex_of(m) == ifindex)
         return next((n for n in _decode(decode.neighbour, ours) if n.dst == wanted and not n.proxy), None)
 
@@ -270,13 +269,18 @@ class LiveNamespace:
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""
-        if name not in self._sysctls:
+        return self._read_sysctls((name,))[name]
+
+    def _read_sysctls(self, wanted: tuple[str, ...]) -> dict[str, str | None]:
+        """Return at least the values of `wanted`, entering the namespace once for those not known yet."""
+        unknown = [name for name in wanted if name not in self._sysctls]
+        if unknown:
             try:
-                self._sysctls[name] = self._access().sysctls().read(name)
+                self._sysctls.update(self._access().run(lambda: sysctls.read(unknown)))
             except OSError as error:
                 self._host.note_failure(f"the sysctls of {self._id.label}", error)
-                return None
-        return self._sysctls[name]
+                self._sysctls.update(dict.fromkeys(unknown))
+        return self._sysctls
 
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`. An id below 0 stands for none (NETNSA_NSID_NOT_ASSIGNED)."""
@@ -290,8 +294,7 @@ class LiveNamespace:
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""
         links = self.links()
-        wanted = sysctl_names(link.name for link in links)
-        sysctls = {name: value for name in wanted if (value := self.sysctl(name)) is not None}
+        values = self._read_sysctls(tuple(sysctls.names(link.name for link in links)))
         return NamespaceFacts(
             id=self._id,
             links=links,
@@ -303,9 +306,15 @@ class LiveNamespace:
             fdb=self.fdb_entries(),
             vlans=self.vlans(),
             rulesets=self.rulesets(),
-            sysctls=sysctls,
+            sysctls={name: value for name, value in values.items() if value is not None},
             nsids=self._nsids(),
         )
+
+
+@lru_cache(maxsize=256)
+def _forms(address: str) -> tuple[str, bytes]:
+    """The canonical text of an address and its bytes; every namespace is asked about the same few."""
+    return canonical(address), ip_address(address).packed
 
 
 def _decode(decoder: Callable[[bytes], T], messages: Iterable[bytes]) -> tuple[T, ...]:

@@ -1,7 +1,7 @@
 """pyroute2's message classes, without the weight of its package, and with the attributes that it does not know.
 
-`import pyroute2` takes 130 ms, because its package file imports every protocol; the rtnetlink message classes alone
-take 35 (measured, pyroute2 0.9.7). So the package object is put in place unexecuted, with a module `__getattr__`
+`import pyroute2` takes 130 ms, because its package file imports every protocol; those of rtnetlink
+alone take 20 (measured, pyroute2 0.9.7). So the package object is put in place unexecuted, with a module `__getattr__`
 (PEP 562) that executes it in the moment when anybody asks it for more than a submodule.
 """
 
@@ -40,12 +40,6 @@ def _defer_package() -> None:
 def _class(name: str, module: str = "") -> Any:
     _defer_package()
     return getattr(importlib.import_module(f"pyroute2.netlink{module}"), name)
-
-
-@cache
-def link_message() -> Any:
-    """The class of RTM_NEWLINK (ifinfmsg)."""
-    return _class("ifinfmsg", ".rtnl.ifinfmsg")
 
 
 @cache

@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-#: Folders of /proc/sys/net that belong to the namespace in which they were opened. /proc/sys/net itself does not: a
-#: name below it is looked up in the namespace of the thread that reads (measured on Linux 6.18).
-FOLDERS = ("ipv4", "ipv6", "bridge", "netfilter")
-
 OF_NAMESPACE = (
     "ipv4/ip_forward",
     "ipv4/ip_default_ttl",
@@ -60,37 +56,26 @@ def names(interfaces: Iterable[str]) -> Iterator[str]:
                 yield f"{folder}/{interface}/{leaf}"
 
 
-class Sysctls:
-    """Reads sysctls of the namespace in which it was made, from wherever the thread is later."""
+def read(wanted: Iterable[str]) -> dict[str, str | None]:
+    """Read sysctls of the namespace that the thread is in; None for one that is absent or unreadable.
 
-    def __init__(self) -> None:
-        self._folders: dict[str, int] = {}
-        for folder in FOLDERS:
-            try:
-                self._folders[folder] = os.open(
-                    f"/proc/sys/net/{folder}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-                )
-            except OSError:
-                continue  # a kernel without it (no IPv6, no br_netfilter)
+    A name below /proc/sys/net is looked up for the reading thread, so it has to be inside. A folder opened there would
+    serve from outside too, but then the kernel's name cache never matches (proc_sys_compare()) and every lookup adds an
+    entry to it that the next one has to pass: the six thousand sysctls of a node with 250 pods took twelve seconds.
+    """
+    return {name: _read(name) for name in wanted}
 
-    def read(self, name: str) -> str | None:
-        """Return the text of `name` (slash-separated, below /proc/sys/net), or None where it cannot be read."""
-        folder, _, rest = name.partition("/")
-        if folder not in self._folders or ".." in rest.split("/"):
-            return None
-        try:
-            fd = os.open(rest, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=self._folders[folder])
-        except OSError:
-            return None
-        try:
-            return os.read(fd, 4096).decode("utf-8", "backslashreplace").strip()
-        except OSError:
-            return None
-        finally:
-            os.close(fd)
 
-    def close(self) -> None:
-        """Close the folders."""
-        for fd in self._folders.values():
-            os.close(fd)
-        self._folders.clear()
+def _read(name: str) -> str | None:
+    if name.startswith("/") or ".." in name.split("/"):
+        return None
+    try:
+        fd = os.open(f"/proc/sys/net/{name}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.read(fd, 4096).decode("utf-8", "backslashreplace").strip()
+    except OSError:
+        return None
+    finally:
+        os.close(fd)

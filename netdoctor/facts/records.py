@@ -34,6 +34,10 @@ NTF_EXT_LEARNED = 0x10
 NTF_STICKY = 0x40
 NTF_ROUTER = 0x80
 
+#: States in which a neighbour entry is used as it is (NUD_VALID), and those in which it never changes by itself.
+NUD_VALID = ("REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP")
+NUD_FIXED = ("PERMANENT", "NOARP")
+
 
 class Address(Record, frozen=True):
     """An address of an interface. `local` is the interface's own, `address` the prefix's (the peer's on point-to-point)."""

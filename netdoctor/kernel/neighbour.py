@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from netdoctor.facts.host import Namespace, covers
 from netdoctor.facts.links import IFF_POINTOPOINT, Link
-from netdoctor.facts.records import Neighbour
+from netdoctor.facts.records import NUD_FIXED, NUD_VALID, Neighbour
 from netdoctor.kernel import fib, transmit
 from netdoctor.kernel.endings import NeighbourUnresolved
 from netdoctor.kernel.packet import BROADCAST, Arp, Asker, Flow, Frame, Ip, Place, is_multicast, multicast_mac
 from netdoctor.kernel.source import ipv4_addresses, select_address
 from netdoctor.kernel.sysctls import conf_max, number
 from netdoctor.kernel.walk import Learned, Query, Walk
-
-#: NUD_VALID without NUD_NOARP and PERMANENT: usable now, verified later.
-VALID = ("REACHABLE", "STALE", "DELAY", "PROBE", "PERMANENT", "NOARP")
-FIXED = ("PERMANENT", "NOARP")
-
 
 def send_to(walk: Walk, at: Place, packet: Ip, next_hop: str, parent: int) -> None:
     """Send `packet` out of `at` to the neighbour `next_hop`, resolving its lladdr first (ip_finish_output2())."""
@@ -42,7 +37,7 @@ def resolved(walk: Walk, ns: Namespace, at: Place, link: Link, next_hop: str) ->
     if learned is not None and learned.lladdr is not None:
         return learned.lladdr
     entry = ns.neighbour(at.ifindex, next_hop)
-    if entry is not None and entry.state in VALID and entry.lladdr:
+    if entry is not None and entry.state in NUD_VALID and entry.lladdr:
         walk.queries.append(_query(at, next_hop, entry))
         return entry.lladdr
     return _constructed(ns, link, next_hop)
@@ -105,7 +100,7 @@ def learn(walk: Walk, at: Place, address: str, lladdr: str, create: bool) -> boo
     if not waiting and asker in walk.neighbours and not create:
         return False
     entry = walk.namespace(at.inode).neighbour(at.ifindex, address)
-    if entry is not None and entry.state in FIXED:
+    if entry is not None and entry.state in NUD_FIXED:
         return False
     if entry is None and not create and not waiting:
         return False

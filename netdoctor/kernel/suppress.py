@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import BridgePort, Link
+from netdoctor.facts.records import NUD_VALID
 from netdoctor.kernel import bridge, receive, transmit
-from netdoctor.kernel.neighbour import VALID
 from netdoctor.kernel.packet import Arp, Asker, Frame, Place, is_loopback, is_multicast
 from netdoctor.kernel.walk import Walk
 
@@ -53,7 +53,7 @@ def _from_neighbour(
     learned = walk.neighbours.get(Asker(home.inode, home.ifindex, arp.tip))
     entry = ns.neighbour(master.index, arp.tip)
     lladdr = learned.lladdr if learned is not None else None
-    if lladdr is None and entry is not None and entry.state in VALID:
+    if lladdr is None and entry is not None and entry.state in NUD_VALID:
         lladdr = entry.lladdr
     found = bridge.find(walk, ns, home, lladdr, 0) if lladdr is not None else None
     if lladdr is None or found is None:

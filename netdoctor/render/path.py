@@ -43,9 +43,10 @@ def _ends(report: Report, leg: LegPart) -> tuple[str, str]:
     question = report.question
     source = question.source.address or question.source.name
     destination = question.destination.address or question.destination.name
-    first = leg.steps[0].packet
     fallback = (source, destination) if leg.direction == "request" else (destination, source)
-    return first.source or fallback[0], first.destination or fallback[1]
+    # Before its route is looked up, a packet has no source yet.
+    chosen = (step.packet.source for step in leg.steps if step.packet.source not in (None, "0.0.0.0", "::"))
+    return next(chosen, None) or fallback[0], leg.steps[0].packet.destination or fallback[1]
 
 
 def _where(step: StepPart) -> tuple[str | None, int | None, str]:
@@ -54,18 +55,20 @@ def _where(step: StepPart) -> tuple[str | None, int | None, str]:
 
 def _devices(leg: LegPart, causes: tuple[Cause, ...], style: Style) -> Iterator[str]:
     """One line for each device that is visited, under the name of its namespace."""
-    hosts = {step.host for step in leg.steps}
-    runs = [list(run) for _, run in groupby(leg.steps, key=lambda s: (*_where(s), s.interface))]
-    width = max((len(run[-1].interface or "-") for run in runs), default=0)
+    several = _several_hosts(leg)
+    # What happens before a device is chosen belongs to none, and is worth a line only where the leg ends there.
+    steps = [step for step in leg.steps[:-1] if step.interface is not None] + list(leg.steps[-1:])
+    runs = [list(run) for _, run in groupby(steps, key=lambda s: (*_where(s), s.interface))]
+    width = max((len(_device(run[-1])) for run in runs), default=0)
     previous = None
     for number, run in enumerate(runs):
         step = run[-1]
         if _where(step) != previous:
             previous = _where(step)
-            yield "  " + style.paint(_namespace(step, with_host=len(hosts) > 1), "bold")
+            yield "  " + style.paint(_namespace(step, with_host=several), "bold")
         last = number == len(runs) - 1
         symbol, color = OUTCOMES[leg.outcome][:2] if last else ("✓", "green")
-        head = f"    {style.symbol(symbol)} {step.interface or '-':<{width}}  "
+        head = f"    {style.symbol(symbol)} {_device(step):<{width}}  "
         text = _told(run) + _codes(run, causes, leg, last=last)
         lines = style.wrap(text, " " * len(head), first=head)
         mark = len(f"    {style.symbol(symbol)}")
@@ -73,10 +76,18 @@ def _devices(leg: LegPart, causes: tuple[Cause, ...], style: Style) -> Iterator[
         yield from lines[1:]
 
 
+def _device(step: StepPart) -> str:
+    return step.interface or f"({step.stage})"
+
+
 def _told(run: list[StepPart]) -> str:
     """What happened at the device, in one line. That it came in or went out says the drawing itself."""
     details = [step.detail for step in run if step.stage not in _PASSING] or [run[-1].detail]
     return "; ".join(dict.fromkeys(details))
+
+
+def _several_hosts(leg: LegPart) -> bool:
+    return len({step.host for step in leg.steps}) > 1
 
 
 def _namespace(step: StepPart, *, with_host: bool) -> str:
@@ -102,10 +113,11 @@ def _codes(run: list[StepPart], causes: tuple[Cause, ...], leg: LegPart, *, last
 def _steps(leg: LegPart, style: Style) -> Iterator[str]:
     """Every step, with the packet where it changed."""
     previous: PacketPart | None = None
+    several = _several_hosts(leg)
     for number, step in enumerate(leg.steps):
         last = number == len(leg.steps) - 1
         symbol, color = OUTCOMES[leg.outcome][:2] if last else ("✓", "green")
-        place = " ".join(part for part in (step.host, step.namespace.name, step.interface) if part)
+        place = " ".join(part for part in (_namespace(step, with_host=several), step.interface) if part)
         head = f"  {style.symbol(symbol)} "
         lines = style.wrap(f"{place}: {step.stage} {step.action}: {step.detail}", "      ", first=head)
         yield style.paint(lines[0][: len(head)], color) + lines[0][len(head) :]

@@ -8,7 +8,7 @@ from netdoctor.render.cause import cause_lines, place
 from netdoctor.render.path import path_lines
 from netdoctor.render.sanitize import cleaned
 from netdoctor.render.style import Style
-from netdoctor.report import Report
+from netdoctor.report import MissingPart, Report
 
 #: Verdict → its symbol and colour. The word is always there too.
 VERDICTS = {"reachable": ("✓", "green"), "unreachable": ("╳", "red"), "unknown": ("?", "yellow")}
@@ -77,19 +77,23 @@ def _agreement(report: Report, style: Style) -> Iterator[str]:
 
 
 def _missing(report: Report, style: Style, *, verbose: bool) -> Iterator[str]:
-    if report.missing:
+    """What was not seen: in full where it may be why nothing is known, else only how much."""
+    if report.missing and report.verdict != "unknown" and not verbose:
+        yield f"Not seen, and not needed for this answer: {len(report.missing)} (-v shows what)"
+    elif report.missing:
         yield style.paint("Not seen:", "bold")
-    shown = report.missing if verbose else report.missing[:FOLD]
-    for item in shown:
+        yield from _listed(report.missing if verbose else report.missing[:FOLD], style)
+        if not verbose and len(report.missing) > FOLD:
+            yield f"  and {len(report.missing) - FOLD} more (-v shows them)"
+    for crash in report.crashed:
+        yield from style.wrap(f"check {crash.code} failed and was left out: {crash.error}", "  ", first="")
+
+
+def _listed(missing: tuple[MissingPart, ...], style: Style) -> Iterator[str]:
+    for item in missing:
         yield from style.wrap(f"{item.what}: {item.why}", "    ", first="  - ")
         if item.how_to_get_it:
             yield from style.wrap(item.how_to_get_it, "      ", first="    to get it: ")
-    if len(shown) < len(report.missing):
-        yield f"  and {len(report.missing) - len(shown)} more (-v shows them)"
-    for crash in report.crashed:
-        yield from style.wrap(
-            f"check {crash.code} failed and was left out: {crash.error}", "    ", first="  - "
-        )
 
 
 def _last_line(report: Report, style: Style) -> str:

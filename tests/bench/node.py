@@ -73,11 +73,24 @@ def build(pods: int) -> None:
         )
     # The neighbours and the forwarding database of a node in use.
     for n in range(min(pods, 20)):
-        subprocess.run(
-            ["ip", "netns", "exec", pod(n), "ping", "-c1", "-W2", "-q", "10.77.0.1"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        ping(n, "10.77.0.1")
+
+
+def ping(number: int, address: str) -> None:
+    """Let a pod ping an address; raises CalledProcessError where no reply comes."""
+    command = ["ip", "netns", "exec", pod(number), "ping", "-c1", "-W2", "-q", address]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def meet(one: int, other: int) -> None:
+    """Let two pods learn each other's lladdr."""
+    ping(one, pod_address(other))
+
+
+def forget(*numbers: int) -> None:
+    """Empty the neighbour caches of pods."""
+    for number in numbers:
+        subprocess.run(["ip", "-n", pod(number), "neigh", "flush", "all"], check=True)
 
 
 def remove() -> None:

@@ -35,7 +35,7 @@ def test_the_path_has_a_line_for_each_device_under_its_namespace() -> None:
 
 def test_verbose_shows_every_step_and_where_the_packet_changes() -> None:
     text = render_text(report(), PLAIN, verbose=True)
-    assert "lab pod-a eth0: transmit done: out of eth0" in text
+    assert "  ✓ pod-a eth0: transmit done: out of eth0" in text
     assert text.count("icmp 10.244.1.2 → 10.244.2.2, ttl") == 2
 
 
@@ -92,6 +92,8 @@ def test_what_is_missing_says_how_to_get_it_and_is_folded() -> None:
     assert "and 14 more (-v shows them)" in text
     assert "namespace 19" in render_text(report("unknown", missing=missing), PLAIN, verbose=True)
     assert text.startswith("? UNKNOWN  ")
+    decided = render_text(report(missing=missing), PLAIN)
+    assert "Not seen, and not needed for this answer: 20 (-v shows what)" in decided
 
 
 def test_the_second_witness_and_crashed_checks_are_shown() -> None:

@@ -1,202 +1,192 @@
-"""RTM_NEWLINK to `Link`, with what hangs on it: bridge, bridge port, VXLAN, macvlan.
+"""RTM_NEWLINK to `Link`, with what hangs on it: bridge, bridge port, VXLAN, macvlan (include/uapi/linux/if_link.h).
 
-The numbers below stand for attributes that pyroute2 0.9.7 does not name (include/uapi/linux/if_link.h).
+Links are the one kind of message read without pyroute2: it cuts all sixty attributes of a link into objects first,
+which takes 0.39 ms a link against 0.03 here, and a frame flooded by a bridge meets all of its ports. The tests hold
+both readers against each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from ipaddress import ip_address
-from sys import byteorder
+import struct
 from typing import Any
 
-from netdoctor.collect.netlink import attributes, each_attribute
-from netdoctor.collect.pyroute import Attributes, decoded, link_message
+from netdoctor.collect.nest import Nest
+from netdoctor.collect.netlink import each_attribute
 from netdoctor.facts.links import Bridge, BridgePort, Link, Macvlan, Vxlan
 from netdoctor.facts.records import BridgeVlan
 
-IFLA_VXLAN_LOCALBYPASS = 31
-IFLA_MACVLAN_MACADDR = 4
-MACVLAN_FLAG_NODST = 2
-BRIDGE_VLAN_INFO_PVID = 2
-BRIDGE_VLAN_INFO_UNTAGGED = 4
+IFLA_ADDRESS = 1
+IFLA_BROADCAST = 2
+IFLA_IFNAME = 3
+IFLA_MTU = 4
+IFLA_LINK = 5
+IFLA_QDISC = 6
+IFLA_MASTER = 10
+IFLA_OPERSTATE = 16
+IFLA_LINKINFO = 18
+IFLA_AF_SPEC = 26
+IFLA_GROUP = 27
+IFLA_LINK_NETNSID = 37
+IFLA_XDP = 43
+IFLA_PROP_LIST = 52
 
-#: ifinfomsg behind the netlink header: where the attributes of a raw link message start.
-LINK_ATTRIBUTES = 32
+IFLA_XDP_ATTACHED = 2
+IFLA_INFO_KIND, IFLA_INFO_DATA, IFLA_INFO_SLAVE_KIND, IFLA_INFO_SLAVE_DATA = 1, 2, 4, 5
+IFLA_BRIDGE_VLAN_INFO = 2
+BRIDGE_VLAN_INFO_PVID, BRIDGE_VLAN_INFO_UNTAGGED = 2, 4
+
+#: RFC 2863 states in the kernel's numbering (include/uapi/linux/if.h), as iproute2 prints them.
+OPERSTATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP")
+
+_HEADER = struct.Struct("=BxHiI")  # ifinfomsg without `change`
+_BODY, _ATTRIBUTES = 16, 32
+
+#: Fields of a record by the attribute they come from. A kernel leaves out what it does not know; the record's default
+#: stands for that.
+_BRIDGE_NUMBERS = {
+    "forward_delay": 1,
+    "ageing_time": 4,
+    "stp_state": 5,
+    "group_fwd_mask": 9,
+    "vlan_default_pvid": 39,
+}
+_BRIDGE_SWITCHES = {
+    "vlan_filtering": 7,
+    "mcast_snooping": 23,
+    "mcast_querier": 25,
+    "nf_call_iptables": 36,
+    "nf_call_ip6tables": 37,
+    "nf_call_arptables": 38,
+}
+IFLA_BR_VLAN_PROTOCOL = 8
+
+_PORT_NUMBERS = {"state": 1, "backup_port": 34}
+_PORT_SWITCHES = {
+    "hairpin": 4,
+    "learning": 8,
+    "unicast_flood": 9,
+    "proxyarp": 10,
+    "proxyarp_wifi": 12,
+    "mcast_flood": 27,
+    "bcast_flood": 30,
+    "neigh_suppress": 32,
+    "isolated": 33,
+    "locked": 39,
+    "mab": 40,
+    "neigh_vlan_suppress": 43,
+}
+
+_VXLAN_NUMBERS = {"vni": 1, "link": 3, "ttl": 5, "ageing": 8, "df": 29}
+_VXLAN_SWITCHES = {
+    "learning": 7,
+    "proxy": 11,
+    "rsc": 12,
+    "l2miss": 13,
+    "l3miss": 14,
+    "udp_csum": 18,
+    "collect_metadata": 25,
+    "localbypass": 31,
+}
+IFLA_VXLAN_GROUP, IFLA_VXLAN_LOCAL, IFLA_VXLAN_PORT = 2, 4, 15
+IFLA_VXLAN_GROUP6, IFLA_VXLAN_LOCAL6 = 16, 17
+IFLA_VXLAN_GBP, IFLA_VXLAN_GPE = 23, 27
+
+#: macvtap shares these numbers.
+IFLA_MACVLAN_MODE, IFLA_MACVLAN_FLAGS, IFLA_MACVLAN_MACADDR, IFLA_MACVLAN_MACADDR_DATA = 1, 2, 4, 5
+MACVLAN_FLAG_NODST = 2
+_MACVLAN_MODES = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
 
 
 def link(message: bytes) -> Link:
     """Decode one RTM_NEWLINK message (family AF_UNSPEC)."""
-    header, attrs = decoded(link_message(), message)
-    info = attrs.nested("IFLA_LINKINFO")
-    kind, slave_kind = info.text("IFLA_INFO_KIND"), info.text("IFLA_INFO_SLAVE_KIND")
+    _, arp_type, index, flags = _HEADER.unpack_from(message, _BODY)
+    attrs = Nest(message, _ATTRIBUTES)
+    info = attrs.nest(IFLA_LINKINFO)
+    kind, slave_kind = info.text(IFLA_INFO_KIND), info.text(IFLA_INFO_SLAVE_KIND)
+    operstate = attrs.number(IFLA_OPERSTATE) or 0
     return Link(
-        index=header["index"],
-        name=attrs.text("IFLA_IFNAME") or "",
-        flags=header["flags"],
-        mtu=attrs.value("IFLA_MTU", 0),
+        index=index,
+        name=attrs.text(IFLA_IFNAME) or "",
+        flags=flags,
+        mtu=attrs.number(IFLA_MTU) or 0,
         kind=kind,
-        address=attrs.lladdr("IFLA_ADDRESS"),
-        broadcast=attrs.lladdr("IFLA_BROADCAST"),
-        operstate=attrs.value("IFLA_OPERSTATE", "UNKNOWN"),
-        iflink=attrs.value("IFLA_LINK"),
-        link_netnsid=_netnsid(attrs),
-        master=attrs.value("IFLA_MASTER"),
+        address=attrs.lladdr(IFLA_ADDRESS),
+        broadcast=attrs.lladdr(IFLA_BROADCAST),
+        operstate=OPERSTATES[operstate] if operstate < len(OPERSTATES) else "UNKNOWN",
+        iflink=attrs.number(IFLA_LINK),
+        # signed: -1 says that the other namespace has no id here (NETNSA_NSID_NOT_ASSIGNED)
+        link_netnsid=attrs.number(IFLA_LINK_NETNSID, signed=True),
+        master=attrs.number(IFLA_MASTER),
         slave_kind=slave_kind,
-        qdisc=attrs.text("IFLA_QDISC"),
-        xdp=attrs.nested("IFLA_XDP").raw("IFLA_XDP_ATTACHED") not in (b"", b"\0"),
-        group=attrs.value("IFLA_GROUP", 0),
-        arp_type=header["ifi_type"],
-        altnames=_altnames(attrs),
-        bridge=_bridge(info.nested("IFLA_INFO_DATA")) if kind == "bridge" else None,
-        port=_port(info.nested("IFLA_INFO_SLAVE_DATA")) if slave_kind == "bridge" else None,
-        vxlan=_vxlan(info) if kind == "vxlan" else None,
-        macvlan=_macvlan(info) if kind in ("macvlan", "macvtap") else None,
+        qdisc=attrs.text(IFLA_QDISC),
+        xdp=bool(attrs.nest(IFLA_XDP).number(IFLA_XDP_ATTACHED)),
+        group=attrs.number(IFLA_GROUP) or 0,
+        arp_type=arp_type,
+        altnames=tuple(_text(value) for _, value in each_attribute(attrs.get(IFLA_PROP_LIST, b""))),
+        bridge=_bridge(info.nest(IFLA_INFO_DATA)) if kind == "bridge" else None,
+        port=_port(info.nest(IFLA_INFO_SLAVE_DATA)) if slave_kind == "bridge" else None,
+        vxlan=_vxlan(info.nest(IFLA_INFO_DATA)) if kind == "vxlan" else None,
+        macvlan=_macvlan(info.nest(IFLA_INFO_DATA)) if kind in ("macvlan", "macvtap") else None,
     )
 
 
-def _netnsid(attrs: Attributes) -> int | None:
-    """The signed id; -1 says that the other namespace has no id here (NETNSA_NSID_NOT_ASSIGNED)."""
-    raw = attrs.raw("IFLA_LINK_NETNSID")
-    return int.from_bytes(raw, byteorder, signed=True) if raw else None
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode("utf-8", "backslashreplace")
 
 
-def _altnames(attrs: Attributes) -> tuple[str, ...]:
-    return tuple(
-        value.rstrip(b"\0").decode("utf-8", "backslashreplace")
-        for _, value in each_attribute(attrs.raw("IFLA_PROP_LIST"))
-    )
+def _fields(data: Nest, numbers: dict[str, int], switches: dict[str, int]) -> dict[str, Any]:
+    """The fields whose attribute is there: integers, and one-byte switches."""
+    fields: dict[str, Any] = {name: data.number(kind) for name, kind in numbers.items() if kind in data}
+    for name, kind in switches.items():
+        if kind in data:
+            fields[name] = any(data[kind])
+    return fields
 
 
-def _numbers(attrs: Attributes, names: dict[str, str]) -> dict[str, Any]:
-    """The integer fields whose attribute is there; the others keep the record's default."""
-    return {field: attrs.value(name) for field, name in names.items() if name in attrs}
+def _bridge(data: Nest) -> Bridge:
+    fields = _fields(data, _BRIDGE_NUMBERS, _BRIDGE_SWITCHES)
+    if IFLA_BR_VLAN_PROTOCOL in data:
+        fields["vlan_protocol"] = data.big(IFLA_BR_VLAN_PROTOCOL)
+    return Bridge(**fields)
 
 
-def _switches(attrs: Attributes, names: dict[str, str]) -> dict[str, Any]:
-    """The boolean fields whose attribute (one byte) is there."""
-    return {field: any(attrs.raw(name)) for field, name in names.items() if name in attrs}
+def _port(data: Nest) -> BridgePort:
+    return BridgePort(**_fields(data, _PORT_NUMBERS, _PORT_SWITCHES))
 
 
-def _bridge(data: Attributes) -> Bridge:
-    return Bridge(
-        **_numbers(
-            data,
-            {
-                "stp_state": "IFLA_BR_STP_STATE",
-                "forward_delay": "IFLA_BR_FORWARD_DELAY",
-                "ageing_time": "IFLA_BR_AGEING_TIME",
-                "vlan_default_pvid": "IFLA_BR_VLAN_DEFAULT_PVID",
-                "vlan_protocol": "IFLA_BR_VLAN_PROTOCOL",
-                "group_fwd_mask": "IFLA_BR_GROUP_FWD_MASK",
-            },
-        ),
-        **_switches(
-            data,
-            {
-                "vlan_filtering": "IFLA_BR_VLAN_FILTERING",
-                "mcast_snooping": "IFLA_BR_MCAST_SNOOPING",
-                "mcast_querier": "IFLA_BR_MCAST_QUERIER",
-                "nf_call_iptables": "IFLA_BR_NF_CALL_IPTABLES",
-                "nf_call_ip6tables": "IFLA_BR_NF_CALL_IP6TABLES",
-                "nf_call_arptables": "IFLA_BR_NF_CALL_ARPTABLES",
-            },
-        ),
-    )
-
-
-def _port(data: Attributes) -> BridgePort:
-    return BridgePort(
-        **_numbers(data, {"state": "IFLA_BRPORT_STATE", "backup_port": "IFLA_BRPORT_BACKUP_PORT"}),
-        **_switches(
-            data,
-            {
-                "hairpin": "IFLA_BRPORT_MODE",
-                "learning": "IFLA_BRPORT_LEARNING",
-                "unicast_flood": "IFLA_BRPORT_UNICAST_FLOOD",
-                "mcast_flood": "IFLA_BRPORT_MCAST_FLOOD",
-                "bcast_flood": "IFLA_BRPORT_BCAST_FLOOD",
-                "isolated": "IFLA_BRPORT_ISOLATED",
-                "locked": "IFLA_BRPORT_LOCKED",
-                "mab": "IFLA_BRPORT_MAB",
-                "neigh_suppress": "IFLA_BRPORT_NEIGH_SUPPRESS",
-                "neigh_vlan_suppress": "IFLA_BRPORT_NEIGH_VLAN_SUPPRESS",
-                "proxyarp": "IFLA_BRPORT_PROXYARP",
-                "proxyarp_wifi": "IFLA_BRPORT_PROXYARP_WIFI",
-            },
-        ),
-    )
-
-
-def _address(data: Attributes, *names: str) -> str | None:
-    raws = (data.raw(name) for name in names)
-    return next((str(ip_address(raw)) for raw in raws if raw), None)
-
-
-def _vxlan(info: Attributes) -> Vxlan:
-    data = info.nested("IFLA_INFO_DATA")
-    local_bypass = attributes(info.raw("IFLA_INFO_DATA"), 0).get(IFLA_VXLAN_LOCALBYPASS)
+def _vxlan(data: Nest) -> Vxlan:
+    fields = _fields(data, _VXLAN_NUMBERS, _VXLAN_SWITCHES)
+    if IFLA_VXLAN_PORT in data:
+        fields["port"] = data.big(IFLA_VXLAN_PORT)
     return Vxlan(
-        group=_address(data, "IFLA_VXLAN_GROUP", "IFLA_VXLAN_GROUP6"),
-        local=_address(data, "IFLA_VXLAN_LOCAL", "IFLA_VXLAN_LOCAL6"),
-        gbp="IFLA_VXLAN_GBP" in data,
-        gpe="IFLA_VXLAN_GPE" in data,
-        localbypass=local_bypass != b"\0",
-        **_numbers(
-            data,
-            {
-                "vni": "IFLA_VXLAN_ID",
-                "link": "IFLA_VXLAN_LINK",
-                "port": "IFLA_VXLAN_PORT",
-                "ttl": "IFLA_VXLAN_TTL",
-                "df": "IFLA_VXLAN_DF",
-                "ageing": "IFLA_VXLAN_AGEING",
-            },
-        ),
-        **_switches(
-            data,
-            {
-                "learning": "IFLA_VXLAN_LEARNING",
-                "proxy": "IFLA_VXLAN_PROXY",
-                "rsc": "IFLA_VXLAN_RSC",
-                "l2miss": "IFLA_VXLAN_L2MISS",
-                "l3miss": "IFLA_VXLAN_L3MISS",
-                "collect_metadata": "IFLA_VXLAN_COLLECT_METADATA",
-                "udp_csum": "IFLA_VXLAN_UDP_CSUM",
-            },
-        ),
+        group=data.ip(IFLA_VXLAN_GROUP) or data.ip(IFLA_VXLAN_GROUP6),
+        local=data.ip(IFLA_VXLAN_LOCAL) or data.ip(IFLA_VXLAN_LOCAL6),
+        gbp=IFLA_VXLAN_GBP in data,
+        gpe=IFLA_VXLAN_GPE in data,
+        **fields,
     )
 
 
-def _macvlan(info: Attributes) -> Macvlan:
-    """Read by number: macvlan and macvtap number their attributes alike, and pyroute2 names them differently."""
-    data = attributes(info.raw("IFLA_INFO_DATA"), 0)
-    modes = {1: "private", 2: "vepa", 4: "bridge", 8: "passthru", 16: "source"}
-    mode, flags, sources = data.get(1, b""), data.get(2, b""), data.get(5, b"")
+def _macvlan(data: Nest) -> Macvlan:
+    sources = each_attribute(data.get(IFLA_MACVLAN_MACADDR_DATA, b""))
     return Macvlan(
-        mode=modes.get(int.from_bytes(mode, byteorder), "unknown"),
-        nodst=bool(int.from_bytes(flags, byteorder) & MACVLAN_FLAG_NODST),
-        sources=tuple(mac.hex(":") for kind, mac in each_attribute(sources) if kind == IFLA_MACVLAN_MACADDR),
+        mode=_MACVLAN_MODES.get(data.number(IFLA_MACVLAN_MODE) or 0, "unknown"),
+        nodst=bool((data.number(IFLA_MACVLAN_FLAGS) or 0) & MACVLAN_FLAG_NODST),
+        sources=tuple(mac.hex(":") for kind, mac in sources if kind == IFLA_MACVLAN_MACADDR),
     )
 
 
 def vlans(message: bytes) -> tuple[BridgeVlan, ...]:
     """Decode the VLAN membership in one RTM_NEWLINK message of family AF_BRIDGE (IFLA_BRIDGE_VLAN_INFO)."""
-    header, attrs = decoded(link_message(), message)
+    _, _, index, _ = _HEADER.unpack_from(message, _BODY)
+    spec = Nest(message, _ATTRIBUTES).get(IFLA_AF_SPEC, b"")
+    infos = (struct.unpack("=HH", v) for kind, v in each_attribute(spec) if kind == IFLA_BRIDGE_VLAN_INFO)
     return tuple(
         BridgeVlan(
-            ifindex=header["index"],
-            vid=info["vid"],
-            pvid=bool(info["flags"] & BRIDGE_VLAN_INFO_PVID),
-            untagged=bool(info["flags"] & BRIDGE_VLAN_INFO_UNTAGGED),
+            ifindex=index,
+            vid=vid,
+            pvid=bool(flags & BRIDGE_VLAN_INFO_PVID),
+            untagged=bool(flags & BRIDGE_VLAN_INFO_UNTAGGED),
         )
-        for info in _vlan_infos(attrs)
+        for flags, vid in infos
     )
-
-
-def _vlan_infos(attrs: Attributes) -> Iterator[Any]:
-    value = attrs.value("IFLA_AF_SPEC")
-    if isinstance(value, dict):
-        for slot in value["attrs"]:
-            if slot.name == "IFLA_BRIDGE_VLAN_INFO":
-                yield slot.value

@@ -1,0 +1,56 @@
+"""The lab needs root and the kernel's devices; where they are missing every test says so by name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from netdoctor.lab import Fault, Lab, load_faults, load_networks
+from netdoctor.lab.records import FixtureError
+
+# Side by side with another run on the same machine, and never with names that a user's lab has.
+PREFIX = f"ndt{os.getpid()}-"
+
+
+def _missing() -> str | None:
+    """Say what keeps the lab from being built here, or None."""
+    if os.geteuid() != 0:
+        return "the lab needs root (it makes network namespaces)"
+    absent = [program for program in ("ip", "bridge", "ping") if shutil.which(program) is None]
+    return f"not installed: {', '.join(absent)}" if absent else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give every test with an argument `fault` all the fixtures, by their keys."""
+    if "fault" not in metafunc.fixturenames:
+        return
+    try:
+        faults = load_faults()
+    except FixtureError as error:
+        raise pytest.UsageError(str(error)) from error
+    metafunc.parametrize("fault", [pytest.param(fault, id=key) for key, fault in faults.items()])
+
+
+@pytest.fixture
+def build() -> Iterator[Callable[[Fault], Lab]]:
+    """Return a function that builds the network of a fault and puts the fault in; it is taken away at the end."""
+    reason = _missing()
+    if reason:
+        pytest.skip(reason)
+    labs: list[Lab] = []
+
+    def up(fault: Fault) -> Lab:
+        lab = Lab(load_networks()[fault.network], PREFIX)
+        labs.append(lab)
+        lab.up()
+        lab.inject(fault)
+        return lab
+
+    try:
+        yield up
+    finally:
+        for lab in labs:
+            lab.down()

@@ -1,0 +1,89 @@
+"""Every fixture is diagnosed rightly, and mended by the commands of its own report.
+
+The network is built for real, `why-no-ping --no-probe` is asked, and verdict, codes, places and legs are held against
+the fixture. Then the commands of the fixes are run as they stand, and the ping has to be answered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from netdoctor import cli
+from netdoctor.lab import Fault, Lab, LabError, Refused
+from netdoctor.lab.commands import question
+from netdoctor.lab.expectation import EXIT_CODES, differences
+
+Build = Callable[[Fault], Lab]
+
+
+def test_diagnosis(fault: Fault, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = build(fault)
+    code, report = _ask(lab, capsys)
+    names = {role: lab.namespace(role) for role in lab.network.roles}
+    problems = differences(fault.expect, report, names)
+    if code != EXIT_CODES[fault.expect.verdict]:
+        problems.append(f"exit code: expected {EXIT_CODES[fault.expect.verdict]}, got {code}")
+    if fault.expect.verdict == "unreachable" and fault.accept_repair:
+        problems += _mend(lab, report)
+    assert not problems, _story(fault, lab, report, problems)
+
+
+def _ask(lab: Lab, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
+    """Ask netdoctor the lab's question; return its exit code and its report."""
+    capsys.readouterr()
+    try:
+        code = cli.main([*question(lab), "--no-probe", "--json"])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    output = capsys.readouterr()
+    try:
+        report: dict[str, Any] = json.loads(output.out)
+    except ValueError:
+        pytest.fail(f"no report, exit code {code}\nstdout: {output.out}\nstderr: {output.err}")
+    return code, report
+
+
+def _mend(lab: Lab, report: dict[str, Any]) -> list[str]:
+    """Run the commands of every fix in the order of the causes, then ping."""
+    problems: list[str] = []
+    for cause in report.get("causes") or []:
+        fix = cause.get("fix")
+        if not fix or not fix.get("commands"):
+            problems.append(f"{cause.get('code')}: no fix with commands")
+            continue
+        if fix.get("verified") is not True:
+            problems.append(f"{cause.get('code')}: its fix is not verified: {fix.get('verified')}")
+        try:
+            for command in fix["commands"]:
+                lab.run(command)
+        except (LabError, Refused) as error:
+            problems.append(f"{cause.get('code')}: its fix fails: {error}")
+    lab.settle()
+    if not lab.reaches():
+        problems.append("after the fixes the ping is still not answered")
+    return problems
+
+
+def _story(fault: Fault, lab: Lab, report: dict[str, Any], problems: list[str]) -> str:
+    """Tell all that is needed to see what went wrong."""
+    lines = [f"{fault.key}: {fault.title}", *(f"  ! {problem}" for problem in problems)]
+    lines += [f"  asked:    netdoctor {' '.join(question(lab))}", f"  summary:  {report.get('summary')}"]
+    lines += [f"  injected: {command}" for command in (*fault.prepare, *fault.inject)]
+    for cause in report.get("causes") or []:
+        location = cause.get("location") or {}
+        lines.append(f"  cause:    {cause.get('code')} {cause.get('leg')} {location}: {cause.get('title')}")
+        for command in (cause.get("fix") or {}).get("commands") or []:
+            lines.append(f"    fix:    {' '.join(command)}")
+    for leg in (report.get("path") or {}).get("legs") or []:
+        lines.append(f"  {leg.get('direction')}: {leg.get('outcome')}")
+        for step in leg.get("steps") or []:
+            where = (step.get("namespace") or {}).get("name")
+            lines.append(
+                f"    {where} {step.get('interface')} {step.get('stage')} {step.get('action')}: {step.get('detail')}"
+            )
+    lines += [f"  missing:  {entry}" for entry in report.get("missing") or []]
+    return "\n".join(lines)
