@@ -114,12 +114,17 @@ def _from_snapshot(request: Request, files: list[str]) -> Report:
         )
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
+    from netdoctor.facts.sound import complaint
     from netdoctor.snapshot import SnapshotError, load, snapshot_host
 
     try:
-        host = snapshot_host(load(files[0]))
+        snapshot = load(files[0])
     except SnapshotError as error:
         raise UsageError(str(error)) from error
+    for facts in snapshot.namespaces:
+        if wrong := complaint(facts):
+            raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
+    host = snapshot_host(snapshot)
     return diagnose(host, resolve(host, request))
 
 

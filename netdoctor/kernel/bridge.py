@@ -158,16 +158,20 @@ def _forward(walk: Walk, ns: Namespace, passage: Passage, entry: FdbEntry) -> No
 
 def _flood(walk: Walk, ns: Namespace, passage: Passage, kind: str) -> None:
     """br_flood(): a copy to every port that takes this kind; each port that does not is an ending of its own."""
+    others = 0
     for link in ns.ports(passage.bridge.ifindex):
         out = Place(passage.bridge.inode, link.index)
         port = link.port or BridgePort()
         if passage.ingress == out and not port.hairpin:
             continue
+        others += 1
         why = _not_flooded(port, kind, passage) or _refused(ns, passage, out)
         if why is not None:
             _refuse(walk, passage, out, why)
         else:
             _deliver(walk, ns, passage, out, f"flooded to port {link.name}")
+    if not others and kind == "unicast":
+        _refuse(walk, passage, passage.bridge, "no-port")
 
 
 def _not_flooded(port: BridgePort, kind: str, passage: Passage) -> str | None:

@@ -5,6 +5,10 @@ net/core/fib_rules.c fib_rules_lookup(), net/ipv4/fib_rules.c fib4_rule_match(),
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from netdoctor.facts.host import Namespace, covers
 from netdoctor.facts.links import Record
 from netdoctor.facts.records import (
@@ -58,6 +62,8 @@ class FibMiss(Record, frozen=True):
 
 def lookup(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
     """Look `flow` up through the policy rules of `ns`, as fib_lookup() does."""
+    if not custom_rules(ns):
+        return _merged(ns, flow)
     family = 10 if ":" in flow.dst else 2
     rules = [rule for rule in ns.rules() if rule.family == family]
     tables: list[int] = []
@@ -93,17 +99,40 @@ def lookup(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
 
 def table_lookup(ns: Namespace, table: int, flow: FibFlow) -> FibHit | FibMiss | None:
     """Look `flow` up in one table; None where nothing there matches (fib_table_lookup())."""
-    for route in ns.routes_to(table, flow.dst):
+    return _first(ns, ns.routes_to(table, flow.dst), flow)
+
+
+def _merged(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
+    """Without rules of one's own local and main are one trie: the longest prefix of both wins, local first among equals.
+
+    fib_trie_unmerge() splits them with the first rule; a `throw` then only ends the table.
+    """
+    both = sorted((*ns.routes_to(255, flow.dst), *ns.routes_to(254, flow.dst)), key=lambda route: -route.prefixlen)
+    found = _first(ns, both, flow)
+    if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
+        found = table_lookup(ns, 253, flow)
+    if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
+        return FibMiss("ENETUNREACH", (255, 254, 253))
+    rule = next((rule for rule in ns.rules() if rule.family == 2 and rule.table == _table(found)), None)
+    return FibMiss(found.error, found.tables, found.route) if isinstance(found, FibMiss) else replace(found, rule=rule)
+
+
+def _table(found: FibHit | FibMiss) -> int:
+    return found.route.table if found.route is not None else 254
+
+
+def _first(ns: Namespace, routes: Iterable[Route], flow: FibFlow) -> FibHit | FibMiss | None:
+    for route in routes:
         if route.tos and route.tos != flow.tos:
             continue
         if route.type in TYPE_ERRORS:
-            return FibMiss(TYPE_ERRORS[route.type], (table,), route)
+            return FibMiss(TYPE_ERRORS[route.type], (route.table,), route)
         hops, blackhole = route_nexthops(ns, route)
         if blackhole:
-            return FibMiss("EINVAL", (table,), route)
-        good = tuple(hop for hop in hops if _good(ns, hop, flow))
+            return FibMiss("EINVAL", (route.table,), route)
+        good = tuple(hop for hop in hops if _good(ns, hop, flow, route.type == "local"))
         if good:
-            return FibHit(route, good, table)
+            return FibHit(route, good, route.table)
     return None
 
 
@@ -159,17 +188,20 @@ def _selected(ns: Namespace, rule: Rule, flow: FibFlow) -> bool:
     return not (rule.uid_range and not rule.uid_range[0] <= 0 <= rule.uid_range[1])
 
 
-def _good(ns: Namespace, hop: NextHop, flow: FibFlow) -> bool:
+def _good(ns: Namespace, hop: NextHop, flow: FibFlow, local: bool) -> bool:
     """fib_lookup_good_nhc(): not dead, not linkdown where that is ignored, and out of the asked device.
 
-    Dead and linkdown follow from the device, so that they stay true under a fix laid over the facts.
+    Dead and linkdown follow from the device, so that they stay true under a fix laid over the facts. An own address
+    stays reachable while its device is down (fib_sync_down_dev() passes over RT_SCOPE_NOWHERE).
     """
     if hop.oif is None:
         return True
-    link = ns.link(hop.oif)
-    if link is None or not link.up:
-        return False
     if flow.oif and flow.oif != hop.oif:
+        return False
+    link = ns.link(hop.oif)
+    if local or link is None:
+        return local
+    if not link.up:
         return False
     ignored = conf_or(ns, link.name, "ignore_routes_with_linkdown")
     return link.carrier or not ignored or flow.ignore_linkstate

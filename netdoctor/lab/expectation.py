@@ -18,7 +18,9 @@ def differences(expect: Expectation, report: Mapping[str, Any], names: Mapping[s
     found = list(report.get("causes") or [])
     lines: list[str] = []
     if report.get("verdict") != expect.verdict:
-        lines.append(f"verdict: expected {expect.verdict}, got {report.get('verdict')}: {report.get('summary')}")
+        lines.append(
+            f"verdict: expected {expect.verdict}, got {report.get('verdict')}: {report.get('summary')}"
+        )
     for number, cause in enumerate(expect.causes, start=1):
         if not found:
             lines.append(f"cause {number}: expected {describe(cause, names)}, got nothing more")

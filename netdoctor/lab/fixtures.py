@@ -75,7 +75,9 @@ def baseline() -> tuple[str, ...]:
 def _toml_files(folder: Traversable) -> list[tuple[str, Traversable]]:
     if not folder.is_dir():
         return []
-    found = [(file.name.removesuffix(".toml"), file) for file in folder.iterdir() if file.name.endswith(".toml")]
+    found = [
+        (file.name.removesuffix(".toml"), file) for file in folder.iterdir() if file.name.endswith(".toml")
+    ]
     return sorted(found, key=lambda pair: pair[0])
 
 

@@ -65,7 +65,7 @@ class Gate:
             raise LabError(f"{namespace}: sysctl {' '.join(assignments)}: {error}") from error
 
     def ping(self, namespace: str, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Run ping(8) in one namespace; the caller reads the return code."""
+        """Send pings from one namespace (ping(8)); the caller reads the return code."""
         self._own(namespace)
         return _run(["ip", "netns", "exec", namespace, "ping", *words])
 

@@ -93,7 +93,18 @@ class Lab:
         asking = self.asking
         size = asking.size if size is None else size
         df = asking.df if df is None else df
-        words = ["-n", "-q", "-c", str(count), "-i", "0.3", "-W", f"{timeout:g}", "-M", "do" if df else "dont"]
+        words = [
+            "-n",
+            "-q",
+            "-c",
+            str(count),
+            "-i",
+            "0.3",
+            "-W",
+            f"{timeout:g}",
+            "-M",
+            "do" if df else "dont",
+        ]
         if size is not None:
             words += ["-s", str(size)]
         return self._gate.ping(self.namespace(asking.source), [*words, asking.address]).returncode == 0

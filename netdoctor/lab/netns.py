@@ -24,8 +24,8 @@ def exists(name: str) -> bool:
 def write_sysctls(name: str, assignments: Sequence[str]) -> None:
     """Write `setting=value` for each assignment inside namespace `name`.
 
-    A leading `-` lets a setting pass that this kernel has not. Raises OSError where the namespace or a setting cannot be
-    opened, ValueError for an assignment of another form.
+    A leading `-` lets a setting pass that this kernel has not. Raises OSError where the namespace or a setting cannot
+    be opened, ValueError for an assignment of another form.
     """
     # A thread cannot be trusted to find its way back, so it ends here with the executor.
     with ThreadPoolExecutor(max_workers=1) as executor:

@@ -34,12 +34,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("fault", [pytest.param(fault, id=key) for key, fault in faults.items()])
 
 
-@pytest.fixture
-def build() -> Iterator[Callable[[Fault], Lab]]:
-    """Return a function that builds the network of a fault and puts the fault in; it is taken away at the end."""
+@pytest.fixture(scope="session")
+def kernel() -> None:
+    """Skip, with the reason, where the lab cannot be built."""
     reason = _missing()
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture
+def build(kernel: None) -> Iterator[Callable[[Fault], Lab]]:
+    """Return a function that builds the network of a fault and puts the fault in; it is taken away at the end."""
     labs: list[Lab] = []
 
     def up(fault: Fault) -> Lab:
