@@ -34,7 +34,9 @@ def namespace_ref(host: Host, inode: int) -> NamespaceRef:
     return NamespaceRef(named(host, inode), inode)
 
 
-def cause_part(host: Host, check: Check, finding: Finding, ending: Ending | None, verified: bool | None) -> Cause:
+def cause_part(
+    host: Host, check: Check, finding: Finding, ending: Ending | None, verified: bool | None
+) -> Cause:
     """Write a finding as a cause; its commands are those for the state of `host`."""
     link = link_at(host, finding.at) if finding.at.ifindex else None
     known = host.namespace(finding.at.inode)
@@ -70,7 +72,9 @@ def question_part(host: Host, question: Question, walk: Walk) -> QuestionPart:
     sent = next((step for step in walk.steps if step.stage == "route" and isinstance(step.carries, Ip)), None)
     address = sent.carries.src if sent is not None and isinstance(sent.carries, Ip) else None
     link = link_at(host, sent.at) if sent is not None else None
-    source = endpoint_part(host, question.source, None if address == "0.0.0.0" else address, link.name if link else None)
+    source = endpoint_part(
+        host, question.source, None if address == "0.0.0.0" else address, link.name if link else None
+    )
     destination = endpoint_part(host, question.destination, None, None)
     protocol = "icmp" if question.family == 2 else "icmpv6"
     return QuestionPart(source, destination, protocol, None, question.size, question.df)  # type: ignore[arg-type]
@@ -81,13 +85,19 @@ def path_part(host: Host, walk: Walk, ending: Ending | None, verdict: Verdict) -
     final = next((end for end in walk.endings if isinstance(end, Answered)), None)
     last = final.step if final is not None else (ending.step if ending is not None else len(walk.steps) - 1)
     chain = walk.chain(last)
-    turn = next((n for n, number in enumerate(chain) if walk.steps[number].action == "echo" and n), len(chain))
+    turn = next(
+        (n for n, number in enumerate(chain) if walk.steps[number].action == "echo" and n), len(chain)
+    )
     request, reply = chain[: turn + 1], chain[turn + 1 :]
     failed: Outcome = "unknown" if verdict == "unknown" else "dropped"
     arrived = turn < len(chain)
     legs = (
         LegPart("request", "delivered" if arrived else failed, _steps(host, walk, request)),
-        LegPart("reply", "delivered" if final is not None else (failed if arrived else "unknown"), _steps(host, walk, reply)),
+        LegPart(
+            "reply",
+            "delivered" if final is not None else (failed if arrived else "unknown"),
+            _steps(host, walk, reply),
+        ),
     )
     return PathPart(_nodes(host, walk, set(chain), ending), _edges(walk, set(chain), ending), legs)
 
@@ -136,7 +146,16 @@ def _step(host: Host, step: Step) -> StepPart:
     link = link_at(host, step.at) if step.at.ifindex else None
     name = link.name if link is not None else None
     where = namespace_ref(host, step.at.inode)
-    return StepPart(_node_id(step.at), host.name, where, name, step.stage, step.action, step.detail, packet_part(step.carries))
+    return StepPart(
+        _node_id(step.at),
+        host.name,
+        where,
+        name,
+        step.stage,
+        step.action,
+        step.detail,
+        packet_part(step.carries),
+    )
 
 
 def packet_part(carries: Frame | Ip | Arp) -> PacketPart:
@@ -147,11 +166,11 @@ def packet_part(carries: Frame | Ip | Arp) -> PacketPart:
     while isinstance(payload, Ip) and payload.inner is not None:
         outer = f"{payload.src} > {payload.dst} VXLAN VNI {payload.vni} port {payload.dport}"
         frame, payload = payload.inner, payload.inner.payload
-    macs = (frame.src, frame.dst) if frame is not None else (None, None)
+    source, destination = (frame.src, frame.dst) if frame is not None else (None, None)
     vlan = frame.vlan if frame is not None else None
     if isinstance(payload, Arp):
         word = "arp request" if payload.request else "arp reply"
-        return PacketPart(payload.sip, payload.tip, word, None, *macs, vlan, outer)
+        return PacketPart(payload.sip, payload.tip, word, None, source, destination, vlan, outer)
     assert isinstance(payload, Ip)
     protocol = f"icmp echo {payload.echo}" if payload.proto == IPPROTO_ICMP else "udp"
-    return PacketPart(payload.src, payload.dst, protocol, payload.ttl, *macs, vlan, outer)
+    return PacketPart(payload.src, payload.dst, protocol, payload.ttl, source, destination, vlan, outer)

@@ -75,7 +75,11 @@ class Case:
 
     def visited(self, asker: Asker) -> set[Place]:
         """Every device that the ARP request of `asker` came by."""
-        return {step.at for step in self.walk.steps if getattr(step.carries, "flow", None) and _asker(step) == asker}
+        return {
+            step.at
+            for step in self.walk.steps
+            if getattr(step.carries, "flow", None) and _asker(step) == asker
+        }
 
     def addresses(self, at: Place) -> tuple[Address, ...]:
         """The IPv4 addresses of a device."""

@@ -61,8 +61,8 @@ class Check(Record, frozen=True):
 
     @property
     def title(self) -> str:
-        """The first line of the page."""
-        return self.page.splitlines()[0] if self.page else self.name
+        """The first line of the page, without its full stop."""
+        return self.page.splitlines()[0].removesuffix(".") if self.page else self.name
 
     def findings(self, subject: object, case: Case) -> list[Finding]:
         """Run the check. Raises whatever the check raises: the caller turns that into a `crashed` entry."""

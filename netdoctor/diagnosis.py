@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, datetime
 
 from netdoctor import __version__
@@ -10,14 +11,19 @@ from netdoctor.case import Case
 from netdoctor.check import Check, Finding, explaining
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
+from netdoctor.facts.records import AF_INET
 from netdoctor.fix.change import applied
+from netdoctor.fix.command import enter
 from netdoctor.kernel.conversation import Ping, converse
 from netdoctor.kernel.decisive import OPEN, decisive
-from netdoctor.kernel.endings import Ending, NoAddress
+from netdoctor.kernel.doubts import doubts
+from netdoctor.kernel.endings import Ending, NoAddress, NoRoute
 from netdoctor.kernel.packet import Flow, Place
+from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
 from netdoctor.question import Question
 from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool, Verdict
+from netdoctor.second_witness import compare, route_differences
 from netdoctor.summary import summarise
 
 #: One run names at most this many causes, one behind the other.
@@ -33,19 +39,24 @@ class Answer(Record, frozen=True):
     missing: tuple[MissingPart, ...] = ()
 
 
-def diagnose(host: Host, question: Question) -> Report:
-    """Answer `question` from the facts of `host`. Pure: nothing is sent and nothing is changed."""
-    return Diagnosis(host, question).report()
+def diagnose(host: Host, question: Question, witness: Witness | None = None) -> Report:
+    """Answer `question` from the facts of `host`: nothing is sent and nothing is changed.
+
+    A `witness` is the running kernel: it is asked the walk's own lookups, which settles forks and is held against the
+    twin.
+    """
+    return Diagnosis(host, question, witness).report()
 
 
 class Diagnosis:
     """One question on its way to its report."""
 
-    def __init__(self, host: Host, question: Question) -> None:
+    def __init__(self, host: Host, question: Question, witness: Witness | None = None) -> None:
         self.host = host
         self.question = question
+        self.witness = witness
         self.crashed: list[Crashed] = []
-        self.answer = ask(host, question)
+        self.answer = ask(host, question, witness)
 
     def report(self) -> Report:
         """Find every cause and write the report."""
@@ -68,7 +79,7 @@ class Diagnosis:
             path,
             None,
             None,
-            None,
+            compare(walk.queries, self.witness) if self.witness is not None else None,
             tuple(missing),
             tuple(self.crashed),
         )
@@ -82,7 +93,11 @@ class Diagnosis:
             if found is None:
                 break
             check, finding, after = found
-            verified = None if finding.fix is None else after is not None and after.ending != answer.ending and _gone(answer, after)
+            verified = (
+                None
+                if finding.fix is None
+                else after is not None and after.ending != answer.ending and _gone(answer, after)
+            )
             causes.append(cause_part(now, check, finding, answer.ending, verified))
             if finding.fix is None or after is None or not verified:
                 break
@@ -97,7 +112,9 @@ class Diagnosis:
         before = Answer("unreachable", case.walk, ending)
         best: tuple[tuple[int, int], Check, Finding, Answer | None] | None = None
         for check, finding in self._findings(explaining(ending), ending, case):
-            after = ask(applied(host, finding.fix.changes), self.question) if finding.fix is not None else None
+            after = (
+                ask(applied(host, finding.fix.changes), self.question) if finding.fix is not None else None
+            )
             rank = (_rank(before, after) if after is not None else 0, 0 if check.generic else 1)
             if best is None or rank > best[0]:
                 best = rank, check, finding, after
@@ -122,9 +139,14 @@ class Diagnosis:
         return [cause_part(self.host, check, finding, None, None) for check, finding in found]
 
 
-def ask(host: Host, question: Question) -> Answer:
-    """Walk the question through `host` in every way the kernel may choose, and say what comes of it."""
+def ask(host: Host, question: Question, witness: Witness | None = None) -> Answer:
+    """Walk the question through `host` in every way the kernel may choose, and say what comes of it.
+
+    Where a `witness` is at hand, only the ways count whose route lookups it answers alike.
+    """
     source, destination = question.source, question.destination
+    if (blind := _blind(host, question)) is not None:
+        return Answer("unknown", Walk(host), None, (blind,))
     if source.inode is None or destination.address is None:
         walk = Walk(host)
         inode = destination.inode if destination.address is None else source.inode
@@ -132,14 +154,35 @@ def ask(host: Host, question: Question) -> Answer:
         return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
     ping = Ping(source.inode, destination.address, source.address, question.size, question.df)
     walks, complete = converse(host, ping)
+    if witness is not None and len(walks) > 1:
+        taken = [walk for walk in walks if not route_differences(walk.queries, witness)]
+        walks = taken or walks
     answers = [_judged(walk) for walk in walks]
     verdicts = {answer.verdict for answer in answers}
     if len(verdicts) == 1 and complete:
         return answers[0]
     if not complete and len(verdicts) == 1:
-        left_out = MissingPart("further ways", "more combinations of forks than are walked", "ask for one address at a time")
+        left_out = MissingPart(
+            "further ways", "more combinations of forks than are walked", "ask for one address at a time"
+        )
         return Answer("unknown", answers[0].walk, answers[0].ending, (*answers[0].missing, left_out))
     return _mixed(answers)
+
+
+def _blind(host: Host, question: Question) -> MissingPart | None:
+    """What keeps the question from being walked at all."""
+    if question.family != AF_INET:
+        return MissingPart(
+            "the way of an IPv6 packet", "this version walks IPv4 only", "ask with -4, if IPv4 is in use too"
+        )
+    for end in (question.source, question.destination):
+        if end.inode is not None and host.namespace(end.inode) is None:
+            return MissingPart(
+                f"the network namespace of {end.name}",
+                "it may not be entered, or is gone",
+                "run netdoctor as root",
+            )
+    return None
 
 
 def _mixed(answers: list[Answer]) -> Answer:
@@ -147,7 +190,9 @@ def _mixed(answers: list[Answer]) -> Answer:
     first = next(answer for answer in answers if answer.verdict != "reachable")
     fork = ", ".join(sorted({what for answer in answers for what, _, _ in answer.walk.choices}))
     why = f"some ways answer and some do not, and the flow's hash decides: {fork}"
-    part = MissingPart("which way this flow takes", why, "run netdoctor on the live host, or remove the way that fails")
+    part = MissingPart(
+        "which way this flow takes", why, "run netdoctor on the live host, or remove the way that fails"
+    )
     return Answer("unknown", first.walk, first.ending, (*first.missing, part))
 
 
@@ -162,15 +207,14 @@ def _judged(walk: Walk) -> Answer:
 
 
 def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
-    """What is not modelled on the way that the answered packet took; what copies met elsewhere does not count."""
-    last = next(end.step for end in walk.endings if type(end).__name__ == "Answered")
-    inodes = {walk.steps[number].at.inode for number in walk.chain(last)}
+    """What is not modelled on the way that the answered packet took."""
     parts = []
-    for doubt in walk.undecided:
-        if doubt.at.inode in inodes:
-            ns = walk.host.namespace(doubt.at.inode)
-            label = ns.id.label if ns is not None else str(doubt.at.inode)
-            parts.append(MissingPart(f"{doubt.what} in {label}", "not modelled: it may drop the packet", " ".join(doubt.command)))
+    for doubt in doubts(walk):
+        known = walk.namespace(doubt.at.inode).id
+        how = f"see it with: {shlex.join(enter(known, doubt.command))}"
+        parts.append(
+            MissingPart(f"{doubt.what} in {known.label}", "not modelled: it may drop the packet", how)
+        )
     return tuple(parts)
 
 
@@ -190,12 +234,33 @@ def _gone(before: Answer, after: Answer) -> bool:
     if after.verdict == "reachable" or after.ending is None or before.ending is None:
         return True
     same_kind = type(after.ending) is type(before.ending)
-    return not (same_kind and after.ending.at == before.ending.at and _core(after.ending) == _core(before.ending))
+    same = same_kind and after.ending.at == before.ending.at and _core(after.ending) == _core(before.ending)
+    return not (same and _routeless(after) == _routeless(before))
+
+
+def _routeless(answer: Answer) -> tuple[int, ...]:
+    """Where no route was found: the devices that are down, for the routes of a device go with it."""
+    ending = answer.ending
+    ns = answer.walk.host.namespace(ending.at.inode) if isinstance(ending, NoRoute) else None
+    return tuple(link.index for link in ns.links() if not link.up) if ns is not None else ()
 
 
 def _core(ending: Ending) -> tuple[object, ...]:
     """What makes an ending this one, without frames and step numbers."""
-    names = ("why", "address", "destination", "source", "error", "mode", "lladdr", "mtu", "rule", "route", "asker", "entry")
+    names = (
+        "why",
+        "address",
+        "destination",
+        "source",
+        "error",
+        "mode",
+        "lladdr",
+        "mtu",
+        "rule",
+        "route",
+        "asker",
+        "entry",
+    )
     return (ending.flow.leg, *(getattr(ending, name, None) for name in names))
 
 
@@ -214,4 +279,3 @@ def _rank(before: Answer, after: Answer) -> int:
 
 def _depth(answer: Answer) -> int:
     return len(answer.walk.chain(answer.ending.step)) if answer.ending is not None else 0
-

@@ -11,7 +11,12 @@ from netdoctor.report import Cause, MissingPart, Verdict
 
 
 def summarise(
-    host: Host, question: Question, verdict: Verdict, causes: Sequence[Cause], missing: Sequence[MissingPart], ending: Ending | None
+    host: Host,
+    question: Question,
+    verdict: Verdict,
+    causes: Sequence[Cause],
+    missing: Sequence[MissingPart],
+    ending: Ending | None,
 ) -> str:
     """Say the verdict with the names that were asked for, and the first cause or what is missing."""
     source, destination = question.source.name, question.destination.name

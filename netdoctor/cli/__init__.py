@@ -24,6 +24,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # whoever read a list has seen enough of it
+        from netdoctor.cli.out import hang_up
+
+        hang_up()
+        return ExitCode.REACHABLE
     except NetdoctorError as error:
         _say(str(error))
         return error.exit_code
@@ -61,8 +66,8 @@ def _report_bug(error: Exception, *, verbose: bool) -> None:
 
         for line in "".join(traceback.format_exception(error)).splitlines():
             _say(line)
-    hint = "" if verbose else "; run it again with -v and"
+    hint = "please report it" if verbose else "run it again with -v and report it"
     _say(
-        f"internal error: {type(error).__name__}: {error} (this is a bug in netdoctor{hint} please report it "
-        "with the command, the output and a `netdoctor snapshot`)"
+        f"internal error: {type(error).__name__}: {error} (this is a bug in netdoctor; {hint} "
+        "with the command and a `netdoctor snapshot`)"
     )

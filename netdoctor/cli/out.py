@@ -49,6 +49,9 @@ def write(text: str, file: str | None) -> None:
             sys.stdout.flush()
         except BrokenPipeError:
             hang_up()
+        except OSError as error:
+            hang_up()
+            raise UsageError(f"cannot write the answer: {error.strerror}") from error
         return
     try:
         Path(file).write_text(text, encoding="utf-8")

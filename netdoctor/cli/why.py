@@ -99,12 +99,13 @@ def answer(request: Request, snapshots: list[str]) -> Report:
 def _live(request: Request) -> Report:
     from netdoctor.collect.live import LiveHost
     from netdoctor.collect.namespaces import net_inode
+    from netdoctor.collect.witness import Witness
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
 
     out.warn_unless_root("only what this user may look at is read, and the answer may be `unknown`")
     with LiveHost() as host:
-        return diagnose(host, resolve(host, request, net_inode))
+        return diagnose(host, resolve(host, request, net_inode), Witness(host))
 
 
 def _from_snapshot(request: Request, files: list[str]) -> Report:

@@ -92,6 +92,7 @@ class Link(Record, frozen=True):
     """One network device. `mtu` in bytes; `iflink` is relative to the namespace `link_netnsid` names (None: its own).
 
     `kind` is IFLA_INFO_KIND, or None for a device without one (a NIC). `slave_kind` is that of its `master`.
+    `promiscuity` counts who asked for promiscuous mode: a veth that is a macvlan's parent always has one.
     """
 
     index: int
@@ -108,6 +109,7 @@ class Link(Record, frozen=True):
     slave_kind: str | None = None
     qdisc: str | None = None
     xdp: bool = False
+    promiscuity: int | None = None
     group: int = 0
     arp_type: int = 1
     altnames: tuple[str, ...] = ()

@@ -12,7 +12,16 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
-from netdoctor.facts.records import Address, BridgeVlan, FdbEntry, Neighbour, NexthopObject, Route, Rule, Ruleset
+from netdoctor.facts.records import (
+    Address,
+    BridgeVlan,
+    FdbEntry,
+    Neighbour,
+    NexthopObject,
+    Route,
+    Rule,
+    Ruleset,
+)
 from netdoctor.facts.tables import TableNamespace
 
 
@@ -86,7 +95,9 @@ class Draft:
     @property
     def vlans(self) -> tuple[BridgeVlan, ...]:
         """All VLAN memberships."""
-        return self._get("vlans", lambda: tuple(v for link in self.links for v in self.base.vlans(link.index)))
+        return self._get(
+            "vlans", lambda: tuple(v for link in self.links for v in self.base.vlans(link.index))
+        )
 
     @vlans.setter
     def vlans(self, value: tuple[BridgeVlan, ...]) -> None:
@@ -104,7 +115,9 @@ class Draft:
 class LaidOver:
     """A `Namespace` that answers from its replaced kinds first, and from its base for all others."""
 
-    def __init__(self, base: Namespace, replaced: dict[str, tuple[Any, ...]], sysctls: dict[str, str]) -> None:
+    def __init__(
+        self, base: Namespace, replaced: dict[str, tuple[Any, ...]], sysctls: dict[str, str]
+    ) -> None:
         self._base = base
         self._replaced = replaced
         self._sysctls = sysctls

@@ -70,4 +70,4 @@ def _lladdrs(facts: NamespaceFacts) -> Iterator[str]:
         *(entry.lladdr for entry in facts.fdb),
         *(source for link in facts.links if link.macvlan for source in link.macvlan.sources),
     )
-    yield from (text for text in optional if text)
+    yield from (text for text in optional if text is not None)

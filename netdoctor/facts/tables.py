@@ -95,7 +95,9 @@ class TableNamespace:
 
     def routes_to(self, table: int, destination: str) -> tuple[Route, ...]:
         """See `Namespace.routes_to`."""
-        return longest_first(r for r in self._tables.get(table, ()) if covers(r.dst, r.prefixlen, destination))
+        return longest_first(
+            r for r in self._tables.get(table, ()) if covers(r.dst, r.prefixlen, destination)
+        )
 
     def rules(self) -> tuple[Rule, ...]:
         """See `Namespace.rules`."""
@@ -115,9 +117,7 @@ class TableNamespace:
 
     def fdb(self, ifindex: int, lladdr: str) -> tuple[FdbEntry, ...]:
         """See `Namespace.fdb`."""
-        return tuple(
-            e for e in self._facts.fdb if e.lladdr == lladdr and ifindex in (e.ifindex, e.master)
-        )
+        return tuple(e for e in self._facts.fdb if e.lladdr == lladdr and ifindex in (e.ifindex, e.master))
 
     def fdb_entries(self) -> tuple[FdbEntry, ...]:
         """See `Namespace.fdb_entries`."""
@@ -147,7 +147,9 @@ class TableNamespace:
 class TableHost:
     """A `Host` over recorded namespaces."""
 
-    def __init__(self, name: str, namespaces: tuple[NamespaceFacts, ...], missing: tuple[Missing, ...] = ()) -> None:
+    def __init__(
+        self, name: str, namespaces: tuple[NamespaceFacts, ...], missing: tuple[Missing, ...] = ()
+    ) -> None:
         self._name = name
         self._missing = missing
         self._namespaces: dict[int, Namespace] = {ns.id.inode: TableNamespace(ns) for ns in namespaces}

@@ -34,6 +34,11 @@ def enter(ns: NamespaceId, words: Argv) -> Argv:
     return words if ns.is_host or path is None else ("nsenter", f"--net={path}", *words)
 
 
+def target(ns: NamespaceId) -> str:
+    """The namespace as `ip link … netns` takes it: a name below /run/netns, or a file that opens it."""
+    return _netns_name(ns) or _path(ns) or "/proc/1/ns/net"
+
+
 def _iproute(program: str, ns: NamespaceId, arguments: tuple[str, ...]) -> Argv:
     if ns.is_host:
         return (program, *arguments)

@@ -137,7 +137,9 @@ class SetArp(Change, frozen=True):
         for link in draft.links:
             if link.index == self.ifindex:
                 draft.edit_link(link.index, flags=link.flags & ~IFF_NOARP)
-        draft.neighbours = tuple(n for n in draft.neighbours if n.ifindex != self.ifindex or n.state != "NOARP")
+        draft.neighbours = tuple(
+            n for n in draft.neighbours if n.ifindex != self.ifindex or n.state != "NOARP"
+        )
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -160,7 +162,10 @@ class SetMtu(Change, frozen=True):
 
 
 class SetLladdr(Change, frozen=True):
-    """Give a device another lladdr. Neighbour entries that others hold of it are not changed by this."""
+    """Give a device another lladdr.
+
+    The device's own neighbour entries are lost, permanent ones too (neigh_changeaddr()); what others hold of it stays.
+    """
 
     ifindex: int
     lladdr: str
@@ -169,7 +174,10 @@ class SetLladdr(Change, frozen=True):
         """See `Change.apply`."""
         old = next((link.address for link in draft.links if link.index == self.ifindex), None)
         draft.edit_link(self.ifindex, address=self.lladdr)
-        draft.fdb = tuple(e for e in draft.fdb if not (e.lladdr == old and e.ifindex == self.ifindex and e.local))
+        draft.neighbours = tuple(n for n in draft.neighbours if n.ifindex != self.ifindex or n.proxy)
+        draft.fdb = tuple(
+            e for e in draft.fdb if not (e.lladdr == old and e.ifindex == self.ifindex and e.local)
+        )
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -221,7 +229,9 @@ class DeleteNeighbour(Change, frozen=True):
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        draft.neighbours = tuple(n for n in draft.neighbours if (n.ifindex, n.dst) != (self.ifindex, self.dst))
+        draft.neighbours = tuple(
+            n for n in draft.neighbours if (n.ifindex, n.dst) != (self.ifindex, self.dst)
+        )
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -241,7 +251,11 @@ class AddFdb(Change, frozen=True):
         """See `Change.commands`."""
         name = name_of(ns, self.entry.ifindex)
         where = ("dst", self.entry.dst) if self.entry.dst else ("master", "static")
-        return [command.bridge(ns.id, "fdb", "append" if self.entry.dst else "add", self.entry.lladdr, "dev", name, *where)]
+        return [
+            command.bridge(
+                ns.id, "fdb", "append" if self.entry.dst else "add", self.entry.lladdr, "dev", name, *where
+            )
+        ]
 
 
 class DeleteFdb(Change, frozen=True):

@@ -40,7 +40,10 @@ class AddAddress(Change, frozen=True):
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
         draft.addresses = (*draft.addresses, self.ifa)
-        draft.routes = (*draft.routes, *address_routes(self.ifa))
+        up = any(link.index == self.ifa.ifindex and link.up for link in draft.links)
+        have = {_place_of(route) for route in draft.routes}
+        new = (route for route in address_routes(self.ifa) if up or route.type == "local")
+        draft.routes = (*draft.routes, *(route for route in new if _place_of(route) not in have))
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -60,12 +63,16 @@ class DeleteAddress(Change, frozen=True):
         held = {(item.ifindex, item.local) for item in draft.addresses}
         last = all(item.ifindex != ifa.ifindex or item.family != 2 for item in draft.addresses)
         still = any(local == ifa.local for _, local in held)
+        others = [item for item in draft.addresses if item.ifindex == ifa.ifindex]
+        shared = {_place_of(route) for item in others for route in address_routes(item)}
 
         def stays(route: Route) -> bool:
             mine = any(hop.oif == ifa.ifindex for hop in route.nexthops)
-            if route.family != 2:
+            if route.family != 2 or (mine and _place_of(route) in shared):
                 return True
-            if mine and (last or route in address_routes(ifa) or (route.dst == ifa.local and route.type == "local")):
+            if mine and (
+                last or route in address_routes(ifa) or (route.dst == ifa.local and route.type == "local")
+            ):
                 return False
             return still or route.prefsrc != ifa.local
 
@@ -139,6 +146,10 @@ class DeleteRule(Change, frozen=True):
         return [command.ip(ns.id, "rule", "del", *rule_words(self.rule))]
 
 
+def _place_of(route: Route) -> tuple[object, ...]:
+    return route.type, route.table, route.dst, route.prefixlen, tuple(hop.oif for hop in route.nexthops)
+
+
 def _key(route: Route) -> tuple[object, ...]:
     return route.family, route.table, route.dst, route.prefixlen, route.priority, route.tos
 
@@ -146,7 +157,8 @@ def _key(route: Route) -> tuple[object, ...]:
 def route_words(ns: Namespace, route: Route, deleting: bool = False) -> list[str]:
     """A route in the words of ip-route(8)."""
     default = route.prefixlen == 0
-    words = [] if route.type == "unicast" else [route.type]
+    # A route whose nexthop object is a blackhole is shown as one, but was not made as one (fib_dump_info()).
+    words = [] if route.type == "unicast" or route.nh_id is not None else [route.type]
     words.append("default" if default else f"{route.dst}/{route.prefixlen}")
     if route.nh_id is not None:
         words += ["nhid", str(route.nh_id)]

@@ -29,12 +29,21 @@ def receive_arp(walk: Walk, at: Place, frame: Frame, other_host: bool, parent: i
     if is_multicast(arp.tip) or (is_loopback(arp.tip) and not conf_or(ns, link.name, "route_localnet")):
         walk.end(MartianAddress(arp.flow, at, parent, arp.tip))
         return
-    if arp.request and _answered(walk, ns, link, at, arp, parent):
+    if arp.request and not _concerned(ns, link, arp):
+        walk.end(ArpNotAnswered(arp.flow, at, parent, "not-owner", arp.tip, arp.sip))
+    elif arp.request and _answered(walk, ns, link, at, arp, parent):
         return
     news = neighbour.learn(walk, at, arp.sip, arp.sha, create=False)
     if not arp.request:
         word = "learn" if news else "ignore"
         walk.step(parent, at, "arp", word, f"{arp.sip} is at {arp.sha}", frame)
+
+
+def _concerned(ns: Namespace, link: Link, arp: Arp) -> bool:
+    """Tell cheaply whether this namespace could answer at all: a flooded question reaches hundreds that cannot."""
+    if ns.owners(arp.tip) or fib.local_type(ns, arp.tip) == "local":
+        return True
+    return bool(conf(ns, link.name, "forwarding")) or conf_or(ns, link.name, "proxy_arp")
 
 
 def _answered(walk: Walk, ns: Namespace, link: Link, at: Place, arp: Arp, parent: int) -> bool:
@@ -117,7 +126,9 @@ def _end_unanswered(
         return
     why = "not-owner"
     if conf_or(ns, link.name, "proxy_arp") and isinstance(way, Refused):
-        why = {"no-route": "no-route", "forwarding-off": "forwarding-off", "same-device": "same-device"}.get(way.why, way.why)
+        why = {"no-route": "no-route", "forwarding-off": "forwarding-off", "same-device": "same-device"}.get(
+            way.why, way.why
+        )
     elif isinstance(way, InputWay) and way.kind == "forward":
         why = "no-proxy"
     walk.end(ArpNotAnswered(arp.flow, at, parent, why, arp.tip, arp.sip))

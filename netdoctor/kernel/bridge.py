@@ -11,9 +11,10 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import IFF_PROMISC, BridgePort, Link, Record
 from netdoctor.facts.records import FdbEntry
 from netdoctor.kernel import bridge_vlan, receive, suppress, transmit
-from netdoctor.kernel.endings import LinkDown, NotForwardedByBridge, TooBig, Undecided
-from netdoctor.kernel.packet import BROADCAST, Arp, Frame, Ip, Place
-from netdoctor.kernel.walk import Query, Walk
+from netdoctor.kernel.endings import LinkDown, NotForwardedByBridge, TooBig
+from netdoctor.kernel.packet import BROADCAST, Arp, Frame, Place
+from netdoctor.kernel.query import FdbQuery
+from netdoctor.kernel.walk import Walk
 
 FORWARDING = 3
 LEARNING = 2
@@ -41,13 +42,14 @@ def from_port(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int) -
     if state not in (FORWARDING, LEARNING):
         _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "state")
         return
-    _doubt(walk, ns, bridge, master, frame)
     entered = bridge_vlan.ingress(ns, master, link, frame)
     if entered is None:
         _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "vlan-ingress")
         return
     vid, filtered, frame = entered
-    step = walk.step(parent, bridge, "bridge", "enter", f"{master.name} takes it from port {link.name}", frame, (port,))
+    step = walk.step(
+        parent, bridge, "bridge", "enter", f"{master.name} takes it from port {link.name}", frame, (port,)
+    )
     passage = Passage(bridge, at, frame, vid, filtered, step)
     source = find(walk, ns, bridge, frame.src, vid)
     if port.locked and (source is None or source.ifindex != at.ifindex or source.local):
@@ -119,8 +121,7 @@ def find(walk: Walk, ns: Namespace, bridge: Place, lladdr: str, vid: int) -> Fdb
     if learned is not None:
         return FdbEntry(learned, lladdr, master=bridge.ifindex, vlan=vid)
     for entry in ns.fdb(bridge.ifindex, lladdr):
-        held = entry.master == bridge.ifindex or entry.ifindex == bridge.ifindex
-        if held and entry.dst is None and entry.vlan == vid:
+        if entry.master == bridge.ifindex and entry.dst is None and entry.vlan == vid:
             return entry
     return _own_entry(ns, bridge, lladdr, vid)
 
@@ -143,9 +144,11 @@ def _learn(walk: Walk, bridge: Place, at: Place, lladdr: str, vid: int, known: F
 
 def _forward(walk: Walk, ns: Namespace, passage: Passage, entry: FdbEntry) -> None:
     out = Place(passage.bridge.inode, entry.ifindex)
-    arguments = (("ifindex", str(passage.bridge.ifindex)), ("lladdr", entry.lladdr), ("vlan", str(entry.vlan)))
     if (passage.bridge.inode, passage.bridge.ifindex, passage.vid, entry.lladdr) not in walk.fdb:
-        walk.queries.append(Query("fdb", passage.bridge.inode, arguments, str(entry.ifindex)))
+        query = FdbQuery(
+            passage.bridge.inode, passage.bridge.ifindex, entry.lladdr, entry.vlan, entry.ifindex
+        )
+        walk.queries.append(query)
     if ns.link(entry.ifindex) is None:
         _refuse(walk, passage, passage.bridge, "no-port", entry)
         return
@@ -240,19 +243,13 @@ def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEnt
     if not master.up:
         walk.end(LinkDown(frame.flow, passage.bridge, step, frame))
         return
-    receive.up_the_stack(walk, passage.bridge, frame, step, host)
+    receive.enter(walk, passage.bridge, frame, step, host)
 
 
 def _refuse(walk: Walk, passage: Passage, at: Place, why: str, entry: FdbEntry | None = None) -> None:
     frame = passage.frame
-    walk.end(NotForwardedByBridge(frame.flow, at, passage.step, why, passage.bridge, frame, passage.ingress, entry, passage.vid))
-
-
-def _doubt(walk: Walk, ns: Namespace, at: Place, master: Link, frame: Frame) -> None:
-    """Bridge-family rules, and the IP rules that br_netfilter calls for bridged packets."""
-    called = bool(master.bridge and master.bridge.nf_call_iptables)
-    called = called or (ns.sysctl("bridge/bridge-nf-call-iptables") or "0").strip() == "1"
-    for ruleset in ns.rulesets():
-        at_ip = isinstance(frame.payload, Ip) and called and ruleset.family in ("ip", "inet")
-        if ruleset.ifindex is None and (ruleset.family == "bridge" or at_ip):
-            walk.doubt(Undecided(at, f"{ruleset.detail} for bridged frames", ruleset.command, frame.flow))
+    walk.end(
+        NotForwardedByBridge(
+            frame.flow, at, passage.step, why, passage.bridge, frame, passage.ingress, entry, passage.vid
+        )
+    )

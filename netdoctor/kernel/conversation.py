@@ -72,7 +72,17 @@ def _connected(walk: Walk, ping: Ping, packet: Ip, step: int) -> bool:
             done = walk.step(step, place, "route", "none", detail, packet, facts)
             walk.end(
                 NoRoute(
-                    packet.flow, place, done, ping.address, source, miss.error, False, miss.tables, miss.route, miss.rule, packet
+                    packet.flow,
+                    place,
+                    done,
+                    ping.address,
+                    source,
+                    miss.error,
+                    False,
+                    miss.tables,
+                    miss.route,
+                    miss.rule,
+                    packet,
                 )
             )
             return False

@@ -19,6 +19,9 @@ from netdoctor.kernel.endings import (
     NotForMe,
     NotForwardedByBridge,
     NotModelled,
+    NoVtep,
+    VxlanNotSent,
+    VxlanRefused,
 )
 from netdoctor.kernel.packet import Arp, Asker, Leg, Place
 from netdoctor.kernel.topology import distances, owners
@@ -69,18 +72,31 @@ def _of_resolution(walk: Walk, asker: Asker) -> Ending | None:
     direct = [end for end in endings if isinstance(end, ArpNotAnswered) and end.why in _PROXY_REASONS]
     if not held:
         leaves = [end for end in endings if isinstance(end, OPEN)]
-        own = [end for end in endings if end.at == Place(asker.inode, asker.ifindex) and not isinstance(end, _NOISE)]
+        own = [
+            end
+            for end in endings
+            if end.at == Place(asker.inode, asker.ifindex) and not isinstance(end, _NOISE)
+        ]
         found = direct[:1] or own[:1] or leaves[:1]
         return found[0] if found else None
-    useful = [end for end in endings if not (isinstance(end, ArpNotAnswered) and end.why in ("not-owner", "no-proxy"))]
+    useful = [
+        end
+        for end in endings
+        if not (isinstance(end, ArpNotAnswered) and end.why in ("not-owner", "no-proxy"))
+    ]
     near = distances(walk.host, held, routed=False)
     inside = [end for end in useful if _place(end) in near]
     unresolved = [end for end in useful if isinstance(end, NeighbourUnresolved)]
+    if not inside and not unresolved and not direct:
+        # The owner is on another segment, as long as the tunnel between them does not work.
+        closest = _nearest(walk.host, endings, held, routed=True)
+        return closest if isinstance(closest, _TUNNEL) else None
     useful = inside or [*unresolved] or [*direct]
     return min(useful, key=lambda end: (near.get(_place(end), _FAR), -end.step), default=None)
 
 
 _PROXY_REASONS = ("no-route", "forwarding-off", "same-device", "proxy-no-neighbour")
+_TUNNEL = (NoVtep, VxlanRefused, VxlanNotSent)
 _NOISE = (NotForMe, MacvlanKept, NotForwardedByBridge, ArpNotAnswered, DeliveredElsewhere, Looped)
 
 
@@ -99,7 +115,11 @@ def _targets(walk: Walk, leg: Leg) -> list[Place]:
     if leg == "request":
         return owners(walk.host, walk.target or "")
     ns = walk.host.namespace(walk.asker or 0)
-    return [Place(walk.asker or 0, link.index) for link in ns.links() if not link.loopback] if ns is not None else []
+    return (
+        [Place(walk.asker or 0, link.index) for link in ns.links() if not link.loopback]
+        if ns is not None
+        else []
+    )
 
 
 def _is_reply(ending: Ending) -> bool:

@@ -30,7 +30,7 @@ class NoAddress(Ending, frozen=True):
 
 
 class NoRoute(Ending, frozen=True):
-    """The FIB has no entry (ENETUNREACH), or the asked-for source is not this namespace's (EINVAL).
+    """The FIB has no entry (ENETUNREACH; without `tables` the asked-for source is not this namespace's own).
 
     `forwarding` tells the hop from the sender; `tables` are those searched; `route` or `rule` is what rejected.
     """
@@ -221,9 +221,12 @@ class NotModelled(Ending, frozen=True):
 
 
 class Undecided(Record, frozen=True):
-    """Something on the way that is not modelled and may drop the packet; the walk went on as if it did not."""
+    """Something on the way that is not modelled and may drop the packet; the walk went on as if it did not.
+
+    `command` shows it, inside the namespace of `at`; `device` tells what hangs on the device from what is the namespace's.
+    """
 
     at: Place
     what: str
     command: tuple[str, ...]
-    flow: Flow
+    device: bool

@@ -107,14 +107,20 @@ def _merged(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
 
     fib_trie_unmerge() splits them with the first rule; a `throw` then only ends the table.
     """
-    both = sorted((*ns.routes_to(255, flow.dst), *ns.routes_to(254, flow.dst)), key=lambda route: -route.prefixlen)
+    both = sorted(
+        (*ns.routes_to(255, flow.dst), *ns.routes_to(254, flow.dst)), key=lambda route: -route.prefixlen
+    )
     found = _first(ns, both, flow)
     if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
         found = table_lookup(ns, 253, flow)
     if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
         return FibMiss("ENETUNREACH", (255, 254, 253))
     rule = next((rule for rule in ns.rules() if rule.family == 2 and rule.table == _table(found)), None)
-    return FibMiss(found.error, found.tables, found.route) if isinstance(found, FibMiss) else replace(found, rule=rule)
+    return (
+        FibMiss(found.error, found.tables, found.route)
+        if isinstance(found, FibMiss)
+        else replace(found, rule=rule)
+    )
 
 
 def _table(found: FibHit | FibMiss) -> int:

@@ -81,9 +81,7 @@ def _forward(
     return InputWay("forward", oif, hop.gateway, hit.route, hit.table, hit.route.mtu)
 
 
-def validate_source(
-    ns: Namespace, link: Link, src: str, dst: str, oif: int, mark: int
-) -> Refused | None:
+def validate_source(ns: Namespace, link: Link, src: str, dst: str, oif: int, mark: int) -> Refused | None:
     """fib_validate_source(): None where the source may come in by `link`, else why not."""
     if link.loopback:
         # What loops back still carries the route of its output; it is not validated again.

@@ -19,12 +19,12 @@ from netdoctor.kernel.endings import (
     NoRoute,
     ReversePath,
     TtlExceeded,
-    Undecided,
 )
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.input import InputWay, Refused, route_input
 from netdoctor.kernel.output import Way, route_output
 from netdoctor.kernel.packet import Flow, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.query import RouteQuery
 from netdoctor.kernel.sysctls import number
 from netdoctor.kernel.walk import Walk
 
@@ -36,13 +36,36 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
     way = route_output(walk, inode, flow)
     origin = Place(inode, 0)
     if isinstance(way, FibMiss):
-        step = walk.step(parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way))
-        walk.end(NoRoute(packet.flow, origin, step, packet.dst, src, way.error, False, way.tables, way.route, way.rule, packet))
+        step = walk.step(
+            parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way)
+        )
+        walk.end(
+            NoRoute(
+                packet.flow,
+                origin,
+                step,
+                packet.dst,
+                src,
+                way.error,
+                False,
+                way.tables,
+                way.route,
+                way.rule,
+                packet,
+            )
+        )
         return
     packet = replace(packet, src=way.src)
     at = Place(inode, way.oif)
-    step = walk.step(parent, at, "route", "output", describe(ns, way.type, way.oif, way.gateway, way.table), packet, _facts(way))
-    doubt_hooks(walk, at, packet, "output")
+    step = walk.step(
+        parent,
+        at,
+        "route",
+        "output",
+        describe(ns, way.type, way.oif, way.gateway, way.table),
+        packet,
+        _facts(way),
+    )
     if way.type == "local":
         _loop_back(walk, at, packet, step)
         return
@@ -53,11 +76,11 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = T
     """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
     ns, link = walk.namespace(at.inode), walk.link(at)
     packet = replace(packet, mark=0)
-    doubt_hooks(walk, at, packet, "prerouting")
     if is_multicast(packet.dst):
         _multicast(walk, at, packet, parent)
         return
     way = route_input(walk, ns, link, packet.src, packet.dst, packet.mark)
+    walk.queries.append(_query(at, packet, way))
     if isinstance(way, Refused):
         _refuse(walk, at, packet, way, parent)
         return
@@ -66,7 +89,6 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = T
         return
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(parent, at, "route", way.kind, f"{packet.dst} is {way.kind} here", packet, facts)
-    doubt_hooks(walk, at, packet, "input")
     deliver(walk, at, packet, step, broadcast=way.kind == "broadcast")
 
 
@@ -75,7 +97,15 @@ def _forward(
 ) -> None:
     out = Place(at.inode, way.oif)
     facts = (way.route,) if way.route is not None else ()
-    step = walk.step(parent, out, "route", "forward", describe(ns, "unicast", way.oif, way.gateway, way.table), packet, facts)
+    step = walk.step(
+        parent,
+        out,
+        "route",
+        "forward",
+        describe(ns, "unicast", way.oif, way.gateway, way.table),
+        packet,
+        facts,
+    )
     if not unicast:
         # ip_forward() drops what did not come to this host's own lladdr.
         walk.end(DeliveredElsewhere(packet.flow, at, step, packet))
@@ -83,12 +113,13 @@ def _forward(
     if packet.ttl <= 1:
         walk.end(TtlExceeded(packet.flow, at, step, packet))
         return
-    doubt_hooks(walk, at, packet, "forward")
     onward = replace(packet, ttl=packet.ttl - 1)
     _out(walk, out, onward, way.gateway or packet.dst, way.mtu, step, forwarded=True)
 
 
-def _out(walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, forwarded: bool) -> None:
+def _out(
+    walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, forwarded: bool
+) -> None:
     """ip_output(): fragment or refuse what is longer than the MTU, then hand it to the neighbour layer."""
     link = walk.link(at)
     limit = min(mtu or link.mtu, link.mtu) if not forwarded else (mtu or link.mtu)
@@ -160,7 +191,11 @@ def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) ->
     facts = (refused.route,) if refused.route is not None else ()
     step = walk.step(parent, at, "route", "refused", detail, packet, facts)
     if refused.why == "reverse-path":
-        walk.end(ReversePath(packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark))
+        walk.end(
+            ReversePath(
+                packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark
+            )
+        )
     elif refused.why == "martian-source":
         walk.end(MartianSource(packet.flow, at, step, refused.address, False))
     elif refused.why == "martian-address":
@@ -170,15 +205,20 @@ def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) ->
     else:
         miss = refused.miss or FibMiss("ENETUNREACH")
         walk.end(
-            NoRoute(packet.flow, at, step, packet.dst, packet.src, miss.error, True, miss.tables, miss.route, miss.rule, packet)
+            NoRoute(
+                packet.flow,
+                at,
+                step,
+                packet.dst,
+                packet.src,
+                miss.error,
+                True,
+                miss.tables,
+                miss.route,
+                miss.rule,
+                packet,
+            )
         )
-
-
-def doubt_hooks(walk: Walk, at: Place, packet: Ip, hook: str) -> None:
-    """Note a ruleset that this packet meets at layer 3 and that is not modelled."""
-    for ruleset in walk.namespace(at.inode).rulesets():
-        if ruleset.ifindex is None and ruleset.family in ("ip", "inet", "xfrm", "any"):
-            walk.doubt(Undecided(at, f"{ruleset.detail} at {hook}", ruleset.command, packet.flow))
 
 
 def describe(ns: Namespace, kind: str, oif: int, gateway: str | None, table: int | None) -> str:
@@ -191,3 +231,13 @@ def describe(ns: Namespace, kind: str, oif: int, gateway: str | None, table: int
 
 def _facts(way: Way | FibMiss) -> tuple[Record, ...]:
     return (way.route,) if way.route is not None else ()
+
+
+def _query(at: Place, packet: Ip, way: InputWay | Refused) -> RouteQuery:
+    key = (at.inode, packet.dst, packet.src, at.ifindex, None, packet.mark, packet.proto)
+    if isinstance(way, InputWay):
+        kind = "unicast" if way.kind == "forward" else way.kind
+        return RouteQuery(*key, kind, way.oif, way.gateway)
+    if way.why == "no-route":
+        return RouteQuery(*key, error=way.miss.error if way.miss is not None else "ENETUNREACH")
+    return RouteQuery(*key, error="EHOSTUNREACH" if way.why == "forwarding-off" else "EINVAL")

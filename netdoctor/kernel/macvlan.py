@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link, Macvlan
-from netdoctor.kernel import receive, transmit
+from netdoctor.kernel import receive, topology, transmit
 from netdoctor.kernel.endings import LeavesHost, LinkDown, MacvlanKept
 from netdoctor.kernel.packet import Frame, Place
 from netdoctor.kernel.walk import Walk
@@ -35,7 +35,7 @@ def from_child(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
 
 def take(walk: Walk, at: Place, frame: Frame, parent: int) -> bool:
     """macvlan_handle_frame(): give what came in by a parent device to its children; True where none of it goes on up."""
-    children = _children(walk, at)
+    children = topology.children(walk.host, at)
     if not children:
         return False
     consumed = _source_mode(walk, children, frame, parent)
@@ -68,7 +68,7 @@ def _take_multicast(walk: Walk, at: Place, frame: Frame, parent: int) -> bool:
 def _broadcast(
     walk: Walk, lower: Place, frame: Frame, parent: int, modes: tuple[str, ...], sender: Place | None
 ) -> None:
-    for child in _children(walk, lower):
+    for child in topology.children(walk.host, lower):
         if child == sender:
             continue
         mode = _mode(walk.link(child))
@@ -111,21 +111,9 @@ def _received(walk: Walk, child: Place, frame: Frame, step: int, host: bool) -> 
         receive.up_the_stack(walk, child, frame, step, host)
 
 
-def _children(walk: Walk, lower: Place) -> list[Place]:
-    """The macvlan devices over `lower`, in any namespace."""
-    found = []
-    for known in walk.host.namespaces():
-        ns = walk.host.namespace(known.inode)
-        for link in ns.links_of_kind("macvlan") if ns is not None else ():
-            place = Place(known.inode, link.index)
-            if link.iflink == lower.ifindex and transmit.lower(walk, place, link) == lower:
-                found.append(place)
-    return found
-
-
 def _child(walk: Walk, lower: Place, lladdr: str) -> Place | None:
     """macvlan_hash_lookup(): the running child with that lladdr."""
-    for child in _children(walk, lower):
+    for child in topology.children(walk.host, lower):
         link = walk.link(child)
         if link.address == lladdr and link.up:
             return child

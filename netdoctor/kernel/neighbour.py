@@ -8,9 +8,11 @@ from netdoctor.facts.records import NUD_FIXED, NUD_VALID, Neighbour
 from netdoctor.kernel import fib, transmit
 from netdoctor.kernel.endings import NeighbourUnresolved
 from netdoctor.kernel.packet import BROADCAST, Arp, Asker, Flow, Frame, Ip, Place, is_multicast, multicast_mac
+from netdoctor.kernel.query import NeighbourQuery
 from netdoctor.kernel.source import ipv4_addresses, select_address
 from netdoctor.kernel.sysctls import conf_max, number
-from netdoctor.kernel.walk import Learned, Query, Walk
+from netdoctor.kernel.walk import Learned, Walk
+
 
 def send_to(walk: Walk, at: Place, packet: Ip, next_hop: str, parent: int) -> None:
     """Send `packet` out of `at` to the neighbour `next_hop`, resolving its lladdr first (ip_finish_output2())."""
@@ -18,7 +20,15 @@ def send_to(walk: Walk, at: Place, packet: Ip, next_hop: str, parent: int) -> No
     link = walk.link(at)
     lladdr = resolved(walk, ns, at, link, next_hop)
     if lladdr is not None:
-        step = walk.step(parent, at, "neighbour", "resolved", f"{next_hop} is at {lladdr}", packet, _facts(ns, at, next_hop))
+        step = walk.step(
+            parent,
+            at,
+            "neighbour",
+            "resolved",
+            f"{next_hop} is at {lladdr}",
+            packet,
+            _facts(ns, at, next_hop),
+        )
         transmit.transmit(walk, at, Frame(link.address or "", lladdr, packet), step)
         return
     asker = Asker(at.inode, at.ifindex, next_hop)
@@ -38,7 +48,7 @@ def resolved(walk: Walk, ns: Namespace, at: Place, link: Link, next_hop: str) ->
         return learned.lladdr
     entry = ns.neighbour(at.ifindex, next_hop)
     if entry is not None and entry.state in NUD_VALID and entry.lladdr:
-        walk.queries.append(_query(at, next_hop, entry))
+        walk.queries.append(NeighbourQuery(at.inode, at.ifindex, next_hop, entry.lladdr))
         return entry.lladdr
     return _constructed(ns, link, next_hop)
 
@@ -48,14 +58,21 @@ def _constructed(ns: Namespace, link: Link, next_hop: str) -> str | None:
         return multicast_mac(next_hop)
     if link.noarp or link.loopback:
         return link.address or ""
-    if next_hop == "255.255.255.255" or fib.local_type(ns, next_hop) == "broadcast" or link.flags & IFF_POINTOPOINT:
+    if (
+        next_hop == "255.255.255.255"
+        or fib.local_type(ns, next_hop) == "broadcast"
+        or link.flags & IFF_POINTOPOINT
+    ):
         return BROADCAST
     return None
 
 
 def _solicit(walk: Walk, ns: Namespace, at: Place, link: Link, asker: Asker, packet: Ip, step: int) -> None:
     """arp_solicit(): broadcast the question, from the source that arp_announce allows."""
-    probes = sum(number(ns, f"ipv4/neigh/{link.name}/{key}", default) for key, default in (("mcast_solicit", 3), ("app_solicit", 0)))
+    probes = sum(
+        number(ns, f"ipv4/neigh/{link.name}/{key}", default)
+        for key, default in (("mcast_solicit", 3), ("app_solicit", 0))
+    )
     if probes == 0:
         walk.pending.pop(asker)
         walk.end(NeighbourUnresolved(packet.flow, at, step, asker, packet, probes_off=True))
@@ -83,7 +100,8 @@ def _announced(ns: Namespace, link: Link, packet: Ip, target: str) -> str | None
 def _onlink(ns: Namespace, link: Link, one: str, other: str) -> bool:
     """inet_addr_onlink(): both lie in one subnet of the device."""
     return any(
-        covers(ifa.address or ifa.local, ifa.prefixlen, one) and covers(ifa.address or ifa.local, ifa.prefixlen, other)
+        covers(ifa.address or ifa.local, ifa.prefixlen, one)
+        and covers(ifa.address or ifa.local, ifa.prefixlen, other)
         for ifa in ipv4_addresses(ns, link.index)
         if not ifa.secondary
     )
@@ -125,8 +143,3 @@ def give_up(walk: Walk) -> bool:
 def _facts(ns: Namespace, at: Place, next_hop: str) -> tuple[Neighbour, ...]:
     entry = ns.neighbour(at.ifindex, next_hop)
     return (entry,) if entry is not None else ()
-
-
-def _query(at: Place, next_hop: str, entry: Neighbour) -> Query:
-    arguments = (("ifindex", str(at.ifindex)), ("dst", next_hop))
-    return Query("neighbour", at.inode, arguments, entry.lladdr or "-")

@@ -8,9 +8,10 @@ from netdoctor.facts.records import NextHop, Route
 from netdoctor.kernel import fib
 from netdoctor.kernel.fib import FibFlow, FibHit, FibMiss
 from netdoctor.kernel.packet import is_loopback, is_multicast, is_zeronet
+from netdoctor.kernel.query import RouteQuery
 from netdoctor.kernel.source import preferred_source, select_address
 from netdoctor.kernel.sysctls import conf_or, number
-from netdoctor.kernel.walk import Query, Walk
+from netdoctor.kernel.walk import Walk
 
 
 class Way(Record, frozen=True):
@@ -36,7 +37,8 @@ def route_output(walk: Walk, inode: int, flow: FibFlow) -> Way | FibMiss:
 
 def _route_output(walk: Walk, ns: Namespace, flow: FibFlow) -> Way | FibMiss:
     if flow.src is not None and not _is_own(ns, flow.src):
-        return FibMiss("EINVAL")
+        # No table is searched for a source that is not this namespace's own.
+        return FibMiss("EINVAL" if is_zeronet(flow.src) or is_multicast(flow.src) else "ENETUNREACH")
     if flow.oif is not None:
         link = ns.link(flow.oif)
         if link is None:
@@ -105,16 +107,9 @@ def _is_own(ns: Namespace, address: str) -> bool:
     return bool(ns.owners(address)) or fib.local_type(ns, address) == "local"
 
 
-def _query(inode: int, flow: FibFlow, way: Way | FibMiss) -> Query:
-    arguments = [("destination", flow.dst)]
-    if flow.src:
-        arguments.append(("source", flow.src))
-    if flow.oif:
-        arguments.append(("oif", str(flow.oif)))
-    if flow.mark:
-        arguments.append(("mark", str(flow.mark)))
-    arguments.append(("proto", str(flow.proto)))
+def _query(inode: int, flow: FibFlow, way: Way | FibMiss) -> RouteQuery:
     if isinstance(way, FibMiss):
-        return Query("route", inode, tuple(arguments), way.error)
-    gateway = way.gateway or "-"
-    return Query("route", inode, tuple(arguments), f"{way.type} oif {way.oif} via {gateway} src {way.src}")
+        return RouteQuery(inode, flow.dst, flow.src, None, flow.oif, flow.mark, flow.proto, error=way.error)
+    return RouteQuery(
+        inode, flow.dst, flow.src, None, flow.oif, flow.mark, flow.proto, way.type, way.oif, way.gateway
+    )

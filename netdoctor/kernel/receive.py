@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdoctor.kernel import arp, bridge, ip, macvlan, transmit
+from netdoctor.kernel import arp, bridge, ip, macvlan
 from netdoctor.kernel.endings import LinkDown, NotForMe
 from netdoctor.kernel.packet import Arp, Frame, Place
 from netdoctor.kernel.walk import Walk
@@ -17,14 +17,17 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):
         return
-    transmit.doubt_rulesets(walk, at, link, frame, "ingress")
     master = walk.namespace(at.inode).link(link.master) if link.master else None
     if master is not None and master.kind == "bridge" and link.kind != "bridge":
         bridge.from_port(walk, at, Place(at.inode, master.index), frame, step)
         return
-    if macvlan.take(walk, at, frame, step):
-        return
-    up_the_stack(walk, at, frame, step, host=frame.dst == link.address)
+    enter(walk, at, frame, step, host=frame.dst == link.address)
+
+
+def enter(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -> None:
+    """Offer `frame` to the macvlan devices over `at`, then to layer 3."""
+    if not macvlan.take(walk, at, frame, parent):
+        up_the_stack(walk, at, frame, parent, host)
 
 
 def up_the_stack(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -> None:

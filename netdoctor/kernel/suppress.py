@@ -66,7 +66,9 @@ def _from_neighbour(
     return replied or enabled
 
 
-def _send(walk: Walk, home: Place, ingress: Place | None, frame: Frame, arp: Arp, lladdr: str, parent: int) -> None:
+def _send(
+    walk: Walk, home: Place, ingress: Place | None, frame: Frame, arp: Arp, lladdr: str, parent: int
+) -> None:
     """br_arp_send(): out of the port that asked, or up to the host that did."""
     reply = Frame(lladdr, arp.sha, Arp(arp.flow, False, arp.tip, arp.sip, lladdr, arp.sha))
     step = walk.step(parent, home, "arp", "suppress", f"the bridge answers: {arp.tip} is at {lladdr}", reply)

@@ -76,12 +76,21 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
         found += far_vteps(host, place, link)
     found += children(host, place)
     if routed:
-        found += [Place(place.inode, other.index) for other in ns.links() if other.index != link.index and not other.loopback]
+        found += [
+            Place(place.inode, other.index)
+            for other in ns.links()
+            if other.index != link.index and not other.loopback
+        ]
     return found
 
 
 def children(host: Host, parent: Place) -> list[Place]:
-    """The macvlan devices over `parent`."""
+    """The macvlan devices over `parent`. A bridge port has none, nor has a pair or bridge that nobody made promiscuous."""
+    device = link_at(host, parent)
+    if device is None or (device.master and device.slave_kind == "bridge"):
+        return []
+    if device.kind in ("veth", "bridge") and device.promiscuity == 0:
+        return []
     found = []
     for known in host.namespaces():
         ns = host.namespace(known.inode)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
-from netdoctor.facts.records import Ruleset
 from netdoctor.kernel import bridge, macvlan, receive, vxlan
-from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig, Undecided
+from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
 from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
 from netdoctor.kernel.walk import Walk
-
-#: Root queueing disciplines that pass a handful of packets whatever their parameters.
-HARMLESS_QDISCS = (None, "noqueue", "pfifo_fast", "fq_codel", "fq", "mq", "pfifo", "bfifo", "sfq", "codel", "noop", "pie")
 
 
 def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
@@ -23,7 +18,6 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not has_carrier(walk, at, link):
         walk.end(NoCarrier(frame.flow, at, parent, lower(walk, at, link)))
         return
-    doubt_rulesets(walk, at, link, frame, "egress")
     step = walk.step(parent, at, "transmit", "sent", f"out of {link.name}", frame, (link,))
     if link.loopback:
         walk.later(lambda: receive.receive(walk, at, frame, step))
@@ -88,24 +82,3 @@ def _to_peer(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None
 def too_long(frame: Frame, mtu: int) -> bool:
     """is_skb_forwardable(): longer than the MTU, the Ethernet header and one VLAN tag together."""
     return frame.payload.length + ETH_HLEN > mtu + ETH_HLEN + VLAN_HLEN
-
-
-def doubt_rulesets(walk: Walk, at: Place, link: Link, frame: Frame, direction: str) -> None:
-    """Note what is attached to the device and not modelled: XDP, tc filters, a shaping queue, netdev chains."""
-    ns = walk.namespace(at.inode)
-    if link.xdp and direction == "ingress":
-        command = ("ip", "-d", "link", "show", "dev", link.name)
-        walk.doubt(Undecided(at, f"XDP program on {link.name}", command, frame.flow))
-    if direction == "egress" and link.qdisc not in HARMLESS_QDISCS:
-        command = ("tc", "-s", "qdisc", "show", "dev", link.name)
-        walk.doubt(Undecided(at, f"queueing discipline {link.qdisc} on {link.name}", command, frame.flow))
-    for ruleset in _on_device(ns, link):
-        walk.doubt(Undecided(at, ruleset.detail, ruleset.command, frame.flow))
-
-
-def _on_device(ns: Namespace, link: Link) -> list[Ruleset]:
-    return [
-        ruleset
-        for ruleset in ns.rulesets()
-        if ruleset.ifindex == link.index or (ruleset.ifindex is None and ruleset.family == "netdev")
-    ]

@@ -54,7 +54,9 @@ def remotes(walk: Walk, ns: Namespace, at: Place, lladdr: str) -> list[FdbEntry]
     ]
 
 
-def _to_remote(walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, parent: int) -> None:
+def _to_remote(
+    walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, parent: int
+) -> None:
     """vxlan_xmit_one(): route the outer packet in the underlay's namespace."""
     remote = entry.dst or "0.0.0.0"
     home = underlay(walk, at, link)
@@ -65,14 +67,18 @@ def _to_remote(walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, 
         walk.end(NotModelled(frame.flow, at, parent, f"VXLAN over IPv6 to {remote}"))
         return
     if home is None or walk.host.namespace(home) is None:
-        walk.end(NotModelled(frame.flow, at, parent, f"underlay of {link.name} in a namespace that is not visible"))
+        walk.end(
+            NotModelled(frame.flow, at, parent, f"underlay of {link.name} in a namespace that is not visible")
+        )
         return
     out = entry.via or (data.link if is_multicast(remote) else 0) or 0
     way = route_output(walk, home, FibFlow(remote, data.local, "lo", out or None, proto=IPPROTO_UDP))
     if isinstance(way, FibMiss):
         gone = data.local is not None and not walk.namespace(home).owners(data.local)
         why = "local-address" if gone else "no-route"
-        step = walk.step(parent, at, "vxlan", "stuck", f"no way to remote {remote}: {way.error}", frame, (entry,))
+        step = walk.step(
+            parent, at, "vxlan", "stuck", f"no way to remote {remote}: {way.error}", frame, (entry,)
+        )
         walk.end(VxlanNotSent(frame.flow, at, step, why, remote, frame, entry))
         return
     if home == at.inode and way.oif == at.ifindex:
@@ -82,7 +88,15 @@ def _to_remote(walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, 
 
 
 def _send(
-    walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, way: Way, home: int, parent: int
+    walk: Walk,
+    at: Place,
+    link: Link,
+    data: Vxlan,
+    entry: FdbEntry,
+    frame: Frame,
+    way: Way,
+    home: int,
+    parent: int,
 ) -> None:
     remote, vni, port = entry.dst or "", entry.vni or data.vni, entry.port or data.port
     step = walk.step(parent, at, "vxlan", "encapsulate", f"VNI {vni} to {remote}:{port}", frame, (entry,))
@@ -93,7 +107,6 @@ def _send(
     length = frame.payload.length + VXLAN_HEADROOM + (4 if frame.vlan else 0)
     df = data.df == 1 or (data.df == 2 and isinstance(frame.payload, Ip) and frame.payload.df)
     outer = Ip(frame.flow, way.src, remote, ttl, length, IPPROTO_UDP, None, df, 0, port, vni, 0, frame)
-    ip.doubt_hooks(walk, Place(home, way.oif), outer, "output")
     ip.send(walk, home, outer, way.src, step, way.oif if is_multicast(remote) or entry.via else None)
 
 
@@ -126,7 +139,9 @@ def arrive(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     if conflict is not None:
         walk.end(VxlanRefused(packet.flow, target, parent, "learning-conflict", packet, conflict))
         return
-    step = walk.step(parent, target, "vxlan", "decapsulate", f"VNI {packet.vni} from {packet.src}", inner, (data,))
+    step = walk.step(
+        parent, target, "vxlan", "decapsulate", f"VNI {packet.vni} from {packet.src}", inner, (data,)
+    )
     walk.later(lambda: receive.receive(walk, target, inner, step))
 
 
@@ -148,11 +163,18 @@ def _proxy(walk: Walk, at: Place, link: Link, frame: Frame, parent: int) -> None
     arp = frame.payload
     assert isinstance(arp, Arp)
     entry = walk.namespace(at.inode).neighbour(at.ifindex, arp.tip)
-    if not arp.request or entry is None or entry.lladdr is None or entry.state not in ("PERMANENT", "NOARP", "REACHABLE"):
+    if (
+        not arp.request
+        or entry is None
+        or entry.lladdr is None
+        or entry.state not in ("PERMANENT", "NOARP", "REACHABLE")
+    ):
         walk.end(ArpNotAnswered(frame.flow, at, parent, "proxy-no-neighbour", arp.tip, arp.sip))
         return
     reply = Frame(entry.lladdr, arp.sha, Arp(arp.flow, False, arp.tip, arp.sip, entry.lladdr, arp.sha))
-    step = walk.step(parent, at, "arp", "proxy", f"{link.name} answers: {arp.tip} is at {entry.lladdr}", reply, (entry,))
+    step = walk.step(
+        parent, at, "arp", "proxy", f"{link.name} answers: {arp.tip} is at {entry.lladdr}", reply, (entry,)
+    )
     walk.later(lambda: receive.receive(walk, at, reply, step))
 
 

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Link, Record
-from netdoctor.kernel.endings import Ending, Looped, Undecided
+from netdoctor.kernel.endings import Ending, Looped
 from netdoctor.kernel.packet import Arp, Asker, Frame, Ip, Leg, Place
+from netdoctor.kernel.query import Query
 
 T = TypeVar("T")
 
@@ -42,15 +43,6 @@ class Learned(Record, frozen=True):
     answered: bool = True
 
 
-class Query(Record, frozen=True):
-    """A lookup the twin made and the kernel can be asked too; `answer` is what the twin found, as text."""
-
-    kind: str
-    inode: int
-    arguments: tuple[tuple[str, str], ...]
-    answer: str
-
-
 class Walk:
     """One run of the conversation through a host's facts. `script` fixes the choices already explored."""
 
@@ -58,7 +50,6 @@ class Walk:
         self.host = host
         self.steps: list[Step] = []
         self.endings: list[Ending] = []
-        self.undecided: list[Undecided] = []
         self.queries: list[Query] = []
         self.neighbours: dict[Asker, Learned] = {}
         self.pending: dict[Asker, list[tuple[Ip, int]]] = {}
@@ -72,7 +63,6 @@ class Walk:
         self._script = tuple(script)
         self._queue: deque[Callable[[], None]] = deque()
         self._seen: dict[tuple[Place, Frame], int] = {}
-        self._noted: set[tuple[Place, str]] = set()
 
     def namespace(self, inode: int) -> Namespace:
         """Return the namespace of a place that the packet is in; raises KeyError if it vanished."""
@@ -109,13 +99,6 @@ class Walk:
     def later(self, task: Callable[[], None]) -> None:
         """Put a task behind what is already in flight."""
         self._queue.append(task)
-
-    def doubt(self, undecided: Undecided) -> None:
-        """Note something on the way that may drop the packet and is not modelled; once a place and thing."""
-        key = (undecided.at, undecided.what)
-        if key not in self._noted:
-            self._noted.add(key)
-            self.undecided.append(undecided)
 
     def choose(self, what: str, options: Sequence[T]) -> T:
         """Return the option that this run's script takes where the kernel's choice cannot be known."""

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from types import FrameType
 
+from netdoctor.errors import Undecidable, UsageError
 from netdoctor.lab.fixtures import load_faults, load_networks
-from netdoctor.lab.gate import LabError, Refused
 from netdoctor.lab.lab import PREFIX, Lab
-from netdoctor.lab.records import Fault, FixtureError, Network
+from netdoctor.lab.records import Fault, Network
 
-USAGE, MISSING, INTERRUPTED = 2, 3, 130
 _KIND_ORDER = {"healthy": 0, "broken": 1, "composite": 2, "look-alike": 3}
 
 Diagnose = Callable[[Sequence[str]], int]
-
-
-class UnknownName(LookupError):
-    """The user named a network or a fault that is not there; the message offers the nearest."""
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,31 +38,26 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
             sub.add_argument("--fault", metavar="FAULT", help="put this fault in")
         if action == "run":
             sub.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, diagnose: Diagnose | None = None) -> int:
     """Carry out a parsed `lab` command and return its exit code.
 
     `diagnose` takes the arguments of a netdoctor command line and returns its exit code; by default a netdoctor of its
-    own is started.
+    own is started. Raises UsageError for a name that is not there, Undecidable without root, LabError where the kernel
+    does not do what a network needs.
     """
-    try:
-        if args.action == "list":
-            return _list(args.name)
-        if args.action == "down":
-            return _down(args.name, args.prefix)
-        network, fault = _choose(args.name, args.fault)
-        if os.geteuid() != 0:
-            return _fail("the lab needs root: it makes network namespaces", MISSING)
-        if args.action == "up":
-            return _up(network, fault, args.prefix)
-        return _run(network, fault, args, diagnose or _spawn)
-    except (UnknownName, FixtureError, Refused) as error:
-        return _fail(str(error), USAGE)
-    except LabError as error:
-        return _fail(str(error), MISSING)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    if args.action == "list":
+        return _list(args.name)
+    if args.action == "down":
+        return _down(args.name, args.prefix)
+    network, fault = _choose(args.name, args.fault)
+    if os.geteuid() != 0:
+        raise Undecidable("the lab needs root: it makes network namespaces")
+    if args.action == "up":
+        return _up(network, fault, args.prefix)
+    return _run(network, fault, args, diagnose or _spawn)
 
 
 def question(lab: Lab) -> list[str]:
@@ -119,24 +107,16 @@ def _down(name: str | None, prefix: str) -> int:
 
 
 def _run(network: Network, fault: Fault, args: argparse.Namespace, diagnose: Diagnose) -> int:
-    # A terminated run takes its network away like an interrupted one.
-    before = signal.signal(signal.SIGTERM, _terminated)
-    try:
-        with Lab(network, args.prefix) as lab:
-            lab.inject(fault)
-            words = question(lab)
-            return diagnose([*words, "--json"] if args.json else words)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _terminated(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    with Lab(network, args.prefix) as lab:
+        lab.inject(fault)
+        words = question(lab)
+        return diagnose([*words, "--json"] if args.json else words)
 
 
 def _spawn(words: Sequence[str]) -> int:
     sys.stdout.flush()
-    return subprocess.run([sys.executable, "-m", "netdoctor", *words], check=False).returncode
+    # -P: the folder the user stands in is no place to import from.
+    return subprocess.run([sys.executable, "-P", "-m", "netdoctor", *words], check=False).returncode
 
 
 def _choose(name: str, fault: str | None) -> tuple[Network, Fault]:
@@ -148,14 +128,14 @@ def _choose(name: str, fault: str | None) -> tuple[Network, Fault]:
     found = faults.get(f"{network.name}/{wanted}")
     if found is None:
         own = [entry.name for entry in faults.values() if entry.network == network.name]
-        raise UnknownName(f"no fault {wanted!r} in {network.name}{_near(wanted, own)}")
+        raise UsageError(f"no fault {wanted!r} in {network.name}{_near(wanted, own)}")
     return network, found
 
 
 def _network(name: str) -> Network:
     networks = load_networks()
     if name not in networks:
-        raise UnknownName(f"no network {name!r} in the lab{_near(name, networks)}")
+        raise UsageError(f"no network {name!r} in the lab{_near(name, networks)}")
     return networks[name]
 
 
@@ -163,8 +143,3 @@ def _near(name: str, names: Iterable[str]) -> str:
     names = list(names)
     near = get_close_matches(name, names, n=3, cutoff=0.5) or [other for other in names if name in other][:3]
     return f"; did you mean {', '.join(near)}?" if near else "; `netdoctor lab list` shows all"
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"netdoctor: {message}", file=sys.stderr)
-    return code

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from netdoctor.errors import Undecidable
 from netdoctor.lab import netns
 from netdoctor.lab.words import Refused, check_arguments, namespace_of
 
@@ -21,7 +22,7 @@ TIMEOUT = 20.0
 __all__ = ["Gate", "LabError", "Refused"]
 
 
-class LabError(RuntimeError):
+class LabError(Undecidable):
     """A command of the lab failed; the message holds the command and what it said."""
 
 
@@ -104,6 +105,7 @@ def _run(argv: list[str], text: str | None = None) -> subprocess.CompletedProces
             text=True,
             timeout=TIMEOUT,
             check=False,
+            start_new_session=True,  # the terminal's Ctrl-C is for us, not for a half-done batch
         )
     except FileNotFoundError as error:
         raise LabError(f"{argv[0]}: not installed") from error

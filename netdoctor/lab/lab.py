@@ -68,7 +68,11 @@ class Lab:
 
     def down(self) -> None:
         """Delete the namespaces of this lab that exist. May be called at any time, and again."""
-        self._gate.delete()
+        try:
+            self._gate.delete()
+        except KeyboardInterrupt:
+            self._gate.delete()  # a second Ctrl-C hurries us; leaving things behind would not help
+            raise
 
     def inject(self, fault: Fault) -> None:
         """Put a fault in: what has to happen before, the fault, and from now on its question.

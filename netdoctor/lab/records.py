@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netdoctor.errors import NetdoctorError
 from netdoctor.lab.script import Command
 
 
-class FixtureError(ValueError):
+class FixtureError(NetdoctorError):
     """A fixture file is wrong; the message names the file and what is wrong in it."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from netdoctor.errors import UsageError
+
 # Options of ip and bridge without an argument that a fix or a fixture may use.
 _PLAIN = {"-4", "-6", "-d", "-details", "-j", "-json", "-o", "-oneline", "-s", "-statistics"}
 _INSIDE = {
@@ -18,7 +20,7 @@ _OBJECTS = {
 _RUN_NETNS = ("/run/netns/", "/var/run/netns/")
 
 
-class Refused(PermissionError):
+class Refused(UsageError):
     """The gate does not run this."""
 
 

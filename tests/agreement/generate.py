@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from ipaddress import ip_address, ip_interface
 
 from tests.agreement.changes import REGISTRY, Scene
 from tests.agreement.families import FAMILIES
@@ -52,9 +53,12 @@ def extras(draft: Draft) -> None:
         return
     via = port.master or port
     on_gateway = rng.random() < 0.85 and draft.roles[via.space] in ("host", "router")
-    if on_gateway and (via.addresses or via is port):
-        gateway = () if via is port and not via.addresses else ("via", str(owner.first_ip))
-        draft.route(via.space, f"{second}/32", *gateway, "dev", via.name)
+    if not on_gateway:
+        return
+    if via is port and not via.addresses:
+        draft.route(via.space, f"{second}/32", "dev", via.name)
+    elif any(ip_address(owner.first_ip or 0) in ip_interface(cidr).network for cidr in via.addresses):
+        draft.route(via.space, f"{second}/32", "via", str(owner.first_ip), "dev", via.name)
 
 
 def ask(draft: Draft) -> Question:

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from tests.agreement import ping as pinging
 from tests.agreement import show
 from tests.agreement.generate import random_network
 from tests.agreement.predict import ask_netdoctor, command_words
@@ -76,6 +77,7 @@ def keep(seed: int) -> int:
     """Build one network with its changes, leave it up, and say how to ask about it."""
     plan = random_network(seed)
     with World(plan, prefix=f"{KEPT}{seed}-", keep=True) as world:
+        pinging.warm([(world.real(each.source), each.address) for each in plan.warm_up])
         for each in plan.changes:
             for command in each.commands:
                 print(f"{command}   {world.run(command)}")
@@ -84,7 +86,12 @@ def keep(seed: int) -> int:
     print("up:", " ".join(real.values()))
     words = [word for word in command_words(plan.question, real) if word not in ("--json", "-v")]
     print("ask:  netdoctor", " ".join(words))
-    print(f"ping: ip netns exec {real[plan.question.source]} ping {plan.question.address}")
+    print(
+        "ping:",
+        "ip netns exec",
+        real[plan.question.source],
+        *pinging.arguments(plan.question, plan.question.address),
+    )
     print("down: python -m tests.agreement.run --clean")
     return 0
 

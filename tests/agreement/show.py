@@ -131,6 +131,7 @@ def record(outcome: Outcome) -> dict[str, Any]:
         "changes": [change.kind for change in outcome.plan.changes],
         "judgement": outcome.judgement,
         "reachable": outcome.pinged.reachable if outcome.pinged else None,
+        "first_answered": outcome.pinged.answered if outcome.pinged else None,
         "verdict": outcome.prediction.verdict if outcome.prediction else None,
         "codes": [cause.get("code") for cause in outcome.prediction.report.get("causes", [])]
         if outcome.prediction

@@ -24,16 +24,14 @@ Verdicts = dict[str, Future[list[str]]]
 @pytest.fixture(scope="session")
 def verdicts(request: pytest.FixtureRequest, kernel: None) -> Iterator[Verdicts]:
     """Start trying every fixture that this run was asked for; a future for each key."""
-    chosen = {
-        item.callspec.params["fault"].key: item.callspec.params["fault"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function) and item.originalname == "test_kernel_agrees"
-    }
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    params = [item.callspec.params for item in items if item.originalname == "test_kernel_agrees"]
+    chosen = [fault for entry in params if isinstance(fault := entry["fault"], Fault)]
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
         yield {
-            key: pool.submit(_judge, fault, f"ndt{os.getpid()}x{number}-")
-            for number, (key, fault) in enumerate(chosen.items())
+            fault.key: pool.submit(_judge, fault, f"ndt{os.getpid()}x{number}-")
+            for number, fault in enumerate(chosen)
         }
     finally:
         pool.shutdown(cancel_futures=True)

@@ -12,6 +12,7 @@ from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespace import LiveNamespace
 from netdoctor.facts.host import longest_first
 from netdoctor.facts.records import AF_INET6, NTF_PROXY, RTNH_F_LINKDOWN, RTNH_F_ONLINK, Route
+from netdoctor.facts.tables import TableNamespace
 
 from .conftest import Bench, opened
 
@@ -329,3 +330,31 @@ def test_fdb_of_one_address(bench: Bench, host: LiveHost, full: str) -> None:
     both = namespace.fdb(vxlan.index, "02:00:00:00:01:05")
     assert {(e.master, e.dst) for e in both} == {(bridge.index, None), (None, "10.0.0.6")}
     assert namespace.fdb(bridge.index, "02:00:00:00:0f:0f") == ()
+
+
+def test_a_record_answers_as_the_live_host(bench: Bench, full: str) -> None:
+    bench.ip(full, f"link add far type veth peer name far netns {bench.add('far')}")
+    with LiveHost() as whole, LiveHost() as fresh:
+        facts = opened(whole, bench, full).facts()
+        table, live = TableNamespace(facts), opened(fresh, bench, full)
+        assert facts.nsids
+        assert {nsid: live.peer_namespace(nsid) for nsid in facts.nsids} == facts.nsids
+        for link in facts.links:
+            assert live.link(link.index) == table.link(link.index)
+            assert live.ports(link.index) == table.ports(link.index)
+            assert live.addresses(link.index) == table.addresses(link.index)
+            assert live.vlans(link.index) == table.vlans(link.index)
+        for address in ("10.0.0.1", "fd00:1::1", "10.0.0.200"):
+            assert live.owners(address) == table.owners(address)
+        for route in facts.routes:
+            assert live.routes_to(route.table, route.dst) == table.routes_to(route.table, route.dst)
+        for neighbour in facts.neighbours:
+            asked = (neighbour.ifindex, neighbour.dst)
+            assert live.neighbour(*asked) == table.neighbour(*asked)
+        for entry in facts.fdb:
+            for ifindex in {entry.ifindex, entry.master or 0}:
+                assert live.fdb(ifindex, entry.lladdr) == table.fdb(ifindex, entry.lladdr)
+        for nexthop in facts.nexthops:
+            assert live.nexthop(nexthop.id) == table.nexthop(nexthop.id)
+        assert live.rules() == table.rules()
+        assert live.rulesets() == table.rulesets()

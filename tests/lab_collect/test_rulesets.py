@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import socket
+import struct
 
 import pytest
 
 from netdoctor.collect.live import LiveHost
-from netdoctor.collect.rulesets import legacy
+from netdoctor.collect.rulesets import bpf, legacy
 from netdoctor.facts.records import Ruleset
 
 from .conftest import Bench, opened
@@ -181,3 +183,60 @@ def test_packets_without_policy_blocked(bench: Bench, full: str) -> None:
     bench.ip(full, "xfrm policy setdefault in block")
     [entry] = rulesets(bench, full)
     assert entry.detail == "packets without an IPsec policy are blocked"
+
+
+def load(program_type: int) -> int:
+    """Load a BPF program that does nothing but return 2, and return its descriptor."""
+    code = struct.pack("=BBhiBBhi", 0xB7, 0, 0, 2, 0x95, 0, 0, 0)
+    program, licence = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"GPL")
+    attr = struct.pack(
+        "=IIQQIIQ", program_type, 2, ctypes.addressof(program), ctypes.addressof(licence), 0, 0, 0
+    )
+    return bpf._bpf(5, attr)[0]
+
+
+def attach(program: int, ifindex: int, attach_type: int, flags: int = 0) -> int:
+    """Attach it to a device of the thread's namespace for as long as the returned descriptor is open."""
+    return bpf._bpf(28, struct.pack("=IIII16x", program, ifindex, attach_type, flags))[0]
+
+
+@pytest.mark.parametrize(("direction", "attach_type"), [("ingress", 46), ("egress", 47)])
+def test_bpf_programs_on_a_device(bench: Bench, full: str, direction: str, attach_type: int) -> None:
+    try:
+        program = load(bpf.BPF_PROG_TYPE_SCHED_CLS)
+    except OSError as error:
+        pytest.skip(f"no BPF here: {error}")
+    try:
+        assert rulesets(bench, full) == (), "loaded, but attached nowhere"
+        with LiveHost() as host:
+            access = host.pool.access(opened(host, bench, full).id)
+            link = access.run(lambda: attach(program, 3, attach_type))
+        try:
+            [entry] = rulesets(bench, full)
+            assert (entry.kind, entry.family, entry.ifindex) == ("bpf", direction, 3)
+        finally:
+            os.close(link)
+        assert rulesets(bench, full) == ()
+    finally:
+        os.close(program)
+
+
+def test_xdp_is_a_fact_of_the_link(bench: Bench, full: str) -> None:
+    try:
+        program = load(6)
+    except OSError as error:
+        pytest.skip(f"no BPF here: {error}")
+    try:
+        with LiveHost() as host:
+            access = host.pool.access(opened(host, bench, full).id)
+            link = access.run(lambda: attach(program, 3, 37, 2))
+            try:
+                assert {entry.name: entry.xdp for entry in opened(host, bench, full).links()} == {
+                    "lo": False,
+                    "v0": True,
+                    "v1": False,
+                }
+            finally:
+                os.close(link)
+    finally:
+        os.close(program)

@@ -197,6 +197,19 @@ sys.exit(main(["why-no-ping", "a", "b", "-v"]))
 """
 
 
+def test_a_full_disk_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+    message = "netdoctor: cannot write the answer: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", PROGRAM, *arguments],

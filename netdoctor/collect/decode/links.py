@@ -26,6 +26,7 @@ IFLA_OPERSTATE = 16
 IFLA_LINKINFO = 18
 IFLA_AF_SPEC = 26
 IFLA_GROUP = 27
+IFLA_PROMISCUITY = 30
 IFLA_LINK_NETNSID = 37
 IFLA_XDP = 43
 IFLA_PROP_LIST = 52
@@ -119,6 +120,7 @@ def link(message: bytes) -> Link:
         master=attrs.number(IFLA_MASTER),
         slave_kind=slave_kind,
         qdisc=attrs.text(IFLA_QDISC),
+        promiscuity=attrs.number(IFLA_PROMISCUITY),
         xdp=bool(attrs.nest(IFLA_XDP).number(IFLA_XDP_ATTACHED)),
         group=attrs.number(IFLA_GROUP) or 0,
         arp_type=arp_type,

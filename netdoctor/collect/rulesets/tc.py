@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.netlink import attributes
+from netdoctor.collect.netlink import attribute, attributes
 from netdoctor.collect.requests import BODY, RTM_GETLINK, RTM_GETQDISC, RTM_GETTFILTER, link_by_index
 from netdoctor.facts.records import Ruleset
 
@@ -18,6 +18,8 @@ TCA_KIND = 1
 IFLA_IFNAME = 3
 INGRESS_PARENT = 0xFFFFFFF2  # clsact; an ingress discipline answers to it as well
 EGRESS_PARENT = 0xFFFFFFF3
+
+QUIET = attribute(TCA_KIND, b"noqueue\0")
 
 #: Disciplines that drop nothing while there is room, hold nothing back, and take no filter of their own accord.
 PLAIN = frozenset(

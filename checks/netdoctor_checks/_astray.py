@@ -1,0 +1,89 @@
+"""Packets that a route led to a gateway or device behind which nobody takes them to their destination."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from netdoctor.case import Case
+from netdoctor.check import Finding, Proof
+from netdoctor.facts.records import Route
+from netdoctor.kernel import fib
+from netdoctor.kernel.endings import (
+    ArpNotAnswered,
+    DeliveredElsewhere,
+    ForwardingOff,
+    LinkDown,
+    NeighbourUnresolved,
+    NoCarrier,
+    NoRoute,
+    NotForMe,
+    NotForwardedByBridge,
+    TtlExceeded,
+)
+from netdoctor.kernel.packet import Place
+from netdoctor_checks._detours import Detour, detours, words
+from netdoctor_checks._wiring import destination, sending_route, sought, tunnelled
+
+Missed = NeighbourUnresolved | ArpNotAnswered | NotForMe | NotForwardedByBridge
+Astray = Missed | ForwardingOff | NoRoute | DeliveredElsewhere | TtlExceeded | NoCarrier | LinkDown
+
+
+class Strayed(NamedTuple):
+    """The route taken, where, to which gateway; `needed` is the progress that a change must bring to blame the route."""
+
+    at: Place
+    route: Route
+    gateway: str | None
+    destination: str
+    needed: int
+    unanswered: bool
+
+
+def strayed(case: Case, end: Astray) -> Strayed | None:
+    """The route that led the packet to where it ended; None where its next hop was found as the route says."""
+    if isinstance(end, Missed):
+        hop, sent = sought(case, end), sending_route(case, end.step)
+        if hop is None or sent is None or sent[0] != hop.at or tunnelled(case, end):
+            return None
+        near = case.segment(hop.at)
+        if any(place in near for place in case.owners(hop.address) if place.inode != hop.at.inode):
+            return None
+        goal = destination(case, end)
+        return Strayed(*sent, hop.address if hop.address != goal else None, goal, 2, True)
+    own_device = isinstance(end, NoCarrier | LinkDown)
+    sent = sending_route(case, end.step, None if own_device else end.at.inode)
+    if sent is None or (own_device and sent[0] != end.at):
+        return None
+    at, route = sent
+    hops, _ = fib.route_nexthops(case.ns(at), route)
+    gateway = next((hop.gateway for hop in hops if hop.oif == at.ifindex), None)
+    return Strayed(at, route, gateway, destination(case, end), 3, own_device)
+
+
+def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
+    """The detours that get the packet past where it strayed: by another gateway of the same device, or by another device."""
+    useful = []
+    for detour in detours(case, found.at, found.route, found.destination):
+        hop = detour.hop
+        gateway = hop is not None and hop.gateway is not None and found.gateway is not None
+        same = gateway and hop is not None and hop.oif == found.at.ifindex
+        if detour.gain >= found.needed and same == same_device:
+            useful.append(detour)
+    return useful
+
+
+def finding(case: Case, found: Strayed, detour: Detour, title: str, explanation: str) -> Finding:
+    """The finding about a route that leads astray, with how to see it."""
+    hop = found.gateway or found.destination
+    proofs = [
+        Proof(
+            f"the packet takes {words(case, found.at, found.route)}", case.ip(found.at, "route", "get", found.destination)
+        )
+    ]
+    if found.unanswered:
+        shown = case.ip(found.at, "neigh", "show", "to", hop)
+        proofs.append(Proof(f"{hop} has no lladdr on {case.name(found.at)}", shown))
+    for owner in case.owners(found.destination)[:1]:
+        shown = case.ip(owner, "addr", "show", "to", found.destination)
+        proofs.append(Proof(f"{found.destination} is on {case.where(owner)}", shown))
+    return Finding(title, explanation, found.at, tuple(proofs), detour.fix)

@@ -1,0 +1,55 @@
+"""What the two checks for a missing route have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdoctor.case import Case
+from netdoctor.check import Finding, Proof
+from netdoctor.fix.change import Fix
+from netdoctor.fix.layer3 import SetSysctl
+from netdoctor.kernel.endings import NoRoute
+from netdoctor.kernel.fib import RULE_ERRORS
+from netdoctor.kernel.packet import Place
+from netdoctor_checks._additions import additions, is_block, through_down
+from netdoctor_checks._decisions import prefix
+
+
+def lacks_route(case: Case, end: NoRoute) -> bool:
+    """Tell whether the lookup failed for want of a route, and not because something else refused it."""
+    if end.error == "broadcast" or (end.rule is not None and end.rule.action in RULE_ERRORS):
+        return False
+    return end.route is None or is_block(case.ns(end.at), end.route)
+
+
+def missing_route(case: Case, end: NoRoute, title: str, explanation: str, proof: Proof) -> Iterator[Finding]:
+    """One finding for each route that might be the missing one, and one without a fix where there is none."""
+    if end.route is not None:
+        explanation += f" Only the blackhole for the block {prefix(end.route)} covers it."
+    down = through_down(case, end.at.inode, end.destination)
+    if down is not None:
+        explanation += f" {down}, through which it would go, is down."
+    rules = Proof(
+        "the tables that were searched, in the order of the policy rules", case.ip(end.at, "rule", "show")
+    )
+    at = Place(end.at.inode, 0)
+    fixes: list[Fix | None] = []
+    if down is None:
+        fixes += [*_dead(case, end), *additions(case, at.inode, end.destination, end.source)]
+    for fix in fixes or [None]:
+        yield Finding(title, explanation, at, (proof, rules), fix)
+
+
+def _dead(case: Case, end: NoRoute) -> Iterator[Fix]:
+    """Where a route is there and left out only because its device has no carrier: take it into account again."""
+    ns = case.ns(end.at)
+    for table in (254, *(table for table in end.tables if table not in (254, 255, 253))):
+        for route in ns.routes_to(table, end.destination):
+            for hop in route.nexthops:
+                link = ns.link(hop.oif) if hop.oif is not None else None
+                if link is None or not link.up or link.carrier:
+                    continue
+                keys = [f"ipv4/conf/{where}/ignore_routes_with_linkdown" for where in ("all", link.name)]
+                changes = tuple(SetSysctl(end.at.inode, key, "0") for key in keys if ns.sysctl(key) not in (None, "0"))
+                if changes:
+                    yield Fix(f"use routes through {link.name} again although it has no carrier", changes, "medium")

@@ -1,0 +1,151 @@
+"""How two devices are wired, and what would put them on one layer-2 segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from netdoctor.case import Case
+from netdoctor.facts.records import Address, Route
+from netdoctor.kernel import fib
+from netdoctor.kernel.endings import ArpNotAnswered, Ending, NeighbourUnresolved, NotForMe, NotForwardedByBridge
+from netdoctor.kernel.packet import Frame, Ip, Place
+from netdoctor.kernel.source import in_prefix
+from netdoctor.kernel.sysctls import conf_or
+from netdoctor.kernel.walk import Step
+
+#: A next hop was not found, or what was sent to it did not arrive there.
+Missed = NeighbourUnresolved | ArpNotAnswered | NotForMe | NotForwardedByBridge
+
+
+def own_steps(case: Case, step: int) -> Iterator[Step]:
+    """The steps that led to `step`, last one first, without those of tunnels that were entered and left on the way."""
+    depth = 0
+    for number in reversed(case.walk.chain(step)):
+        taken = case.walk.steps[number]
+        depth += {"decapsulate": 1, "encapsulate": -1}.get(taken.action, 0)
+        if depth <= 0:
+            yield taken
+
+
+def sending_route(case: Case, step: int, outside: int | None = None) -> tuple[Place, Route] | None:
+    """The last route, and its device, by which what ended at `step` was sent on; not one of the namespace `outside`."""
+    for taken in own_steps(case, step):
+        if taken.stage == "route" and taken.action in ("output", "forward") and taken.at.inode != outside:
+            route = next((fact for fact in taken.facts if isinstance(fact, Route)), None)
+            return (taken.at, route) if route is not None else None
+    return None
+
+
+class Sought(NamedTuple):
+    """A next hop that was asked for, or sent to: by which device, and for which packet."""
+
+    at: Place
+    address: str
+
+
+def sought(case: Case, end: Missed) -> Sought | None:
+    """The next hop that what ended was meant for: of its ARP exchange, else of the route it was sent by."""
+    asker = end.asker if isinstance(end, NeighbourUnresolved) else end.flow.asker
+    if asker is not None:
+        return Sought(Place(asker.inode, asker.ifindex), asker.address)
+    sent = sending_route(case, end.step)
+    if sent is None:
+        return None
+    at, route = sent
+    hops, _ = fib.route_nexthops(case.ns(at), route)
+    gateway = next((hop.gateway for hop in hops if hop.oif == at.ifindex and hop.gateway), None)
+    return Sought(at, gateway or destination(case, end))
+
+
+def destination(case: Case, end: Ending) -> str:
+    """The destination of the packet that ended, or that waits for a next hop."""
+    for taken in own_steps(case, end.step):
+        packet = taken.carries.payload if isinstance(taken.carries, Frame) else taken.carries
+        if isinstance(packet, Ip):
+            return packet.dst
+    return case.target
+
+
+def cut_off(case: Case, end: Missed) -> list[tuple[Sought, Place]]:
+    """The owners of the next hop, with who seeks it, if none of them is cabled to the device that does."""
+    hop = sought(case, end)
+    if hop is None:
+        return []
+    held = [place for place in case.owners(hop.address) if place.inode != hop.at.inode]
+    near = case.segment(hop.at)
+    return [] if any(place in near for place in held) else [(hop, place) for place in held]
+
+
+def tunnelled(case: Case, end: Missed) -> bool:
+    """Tell whether it is a VXLAN device, or the outer packet of one, that seeks the next hop."""
+    hop = sought(case, end)
+    link = case.link(hop.at) if hop is not None else None
+    outer = next((taken.carries.vni for taken in own_steps(case, end.step) if isinstance(taken.carries, Ip)), None)
+    return outer is not None or (link is not None and link.kind == "vxlan")
+
+
+def covering(case: Case, at: Place, address: str) -> list[Address]:
+    """The addresses of a device in whose prefix `address` lies."""
+    return [ifa for ifa in case.addresses(at) if in_prefix(ifa, address)]
+
+
+def neighbours_by_prefix(case: Case, hop: Sought, owner: Place) -> bool:
+    """Tell whether the seeker and an owner of the address call each other on-link (a /32 has no opinion)."""
+    held = [ifa for ifa in case.addresses(owner) if ifa.local == hop.address]
+    mine = covering(case, hop.at, hop.address)
+    return any(theirs.prefixlen == 32 or in_prefix(theirs, own.local) for theirs in held for own in mine)
+
+
+def bridges(case: Case, at: Place, inode: int) -> list[Place]:
+    """The bridges of the namespace `inode` that are on the segment of `at`."""
+    return [place for place in case.segment(at) if place.inode == inode and _kind(case, place) == "bridge"]
+
+
+def loose_ends(case: Case, at: Place) -> list[Place]:
+    """Devices on the segment of `at` that look like bridge ports but are in no bridge: bare, unrouted, not proxying."""
+    return [place for place in case.segment(at) if place != at and _loose(case, place)]
+
+
+def ports(case: Case, at: Place) -> list[Place]:
+    """The bridge ports on the segment of `at`, nearest first; VTEPs are left out."""
+    found = []
+    for place in case.segment(at):
+        link = case.link(place)
+        if link is not None and link.master and link.slave_kind in (None, "bridge") and link.kind != "vxlan":
+            found.append(place)
+    return found
+
+
+def joints(case: Case, one: Place, other: Place) -> Iterator[tuple[Place, Place]]:
+    """Each (loose end, bridge) whose joining would put two devices on one segment."""
+    for near, far in ((one, other), (other, one)):
+        for end in loose_ends(case, near):
+            for bridge in bridges(case, far, end.inode):
+                yield end, bridge
+
+
+def members(case: Case, bridge: Place, address: str, besides: Place) -> int:
+    """How many devices on the segment of a bridge have `address` in their prefix; `besides` and its pair do not count."""
+    peer = case.peer(besides)
+    skipped = {besides.inode, peer.inode if peer is not None else None} - {bridge.inode}
+    found = (place for place in case.segment(bridge) if place.inode not in skipped and place != besides)
+    others = (ifa for place in found for ifa in case.addresses(place) if ifa.local != address)
+    return sum(in_prefix(ifa, address) for ifa in others)
+
+
+def _kind(case: Case, at: Place) -> str | None:
+    link = case.link(at)
+    return link.kind if link is not None else None
+
+
+def _loose(case: Case, at: Place) -> bool:
+    ns, link = case.host.namespace(at.inode), case.link(at)
+    if ns is None or link is None or link.loopback or link.master or link.kind in ("bridge", "vxlan", "macvlan"):
+        return False
+    pair = case.peer(at)
+    if pair is not None and pair.inode == at.inode:
+        return False
+    if not ns.links_of_kind("bridge") or case.addresses(at) or conf_or(ns, link.name, "proxy_arp"):
+        return False
+    return not any(hop.oif == at.ifindex for route in ns.routes() if route.family == 2 for hop in route.nexthops)

@@ -1,0 +1,72 @@
+"""NEI008: the host would proxy ARP, but has itself no route to the address asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdoctor.case import Case
+from netdoctor.check import Finding, Proof, check
+from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
+from netdoctor.fix.change import Fix
+from netdoctor.fix.layer3 import AddRoute
+from netdoctor.kernel.endings import ArpNotAnswered
+from netdoctor.kernel.packet import Place
+from netdoctor.kernel.source import in_prefix
+from netdoctor_checks._detours import words
+from netdoctor_checks._routes import RTPROT_BOOT, layer3_devices, via
+
+
+@check("NEI008")
+def proxy_arp_no_route(end: ArpNotAnswered, case: Case) -> Iterator[Finding]:
+    """proxy_arp is on, but the host has no route to the address asked for.
+
+    ## What it means
+    proxy_arp does not answer for everything, only for what this namespace would itself forward out of another device.
+    For a gateway like 169.254.1.1 that is as a rule the default route, which is gone.
+
+    ## Why it breaks the path
+    arp_process() looks the address up first (ip_route_input_noref()). Without a route, or with one that leads back out
+    of the device of the request, arp_fwd_proxy() is never asked, and no answer is sent.
+
+    ## See it yourself
+    `ip route get ADDRESS` in the host's namespace prints an error, or the very device that the question came in by.
+
+    ## How to fix it
+    Bring the default route back. Where the host has none by design, give it one to the gateway's address alone:
+    `ip route add 169.254.1.1/32 dev UPLINK`; nothing is ever sent there.
+
+    ## Often taken for
+    proxy_arp being off. It is on, as sysctl shows.
+    """
+    if end.why not in ("no-route", "same-device"):
+        return
+    name, label = case.name(end.at), case.label(end.at)
+    for route in _routes(case, end):
+        new = words(case, end.at, route)
+        yield Finding(
+            f"{label} has no route to {end.address}, so {name} does not answer ARP for it",
+            f"{name} proxies ARP only for what {label} would forward out of another device, and {end.address} is not "
+            f"among that.",
+            end.at,
+            (
+                Proof(f"proxy_arp is on for {name}", case.sysctl(end.at, f"ipv4/conf/{name}/proxy_arp")),
+                Proof(f"no other device leads to {end.address}", case.ip(end.at, "route", "get", end.address)),
+            ),
+            Fix(f"add the route {new} in {label}", (AddRoute(end.at.inode, route, True),), "medium"),
+        )
+
+
+def _routes(case: Case, end: ArpNotAnswered) -> Iterator[Route]:
+    """A default route via each machine that the host is next to, then a route to the address alone."""
+    ns = case.ns(end.at)
+    out = [link for link in layer3_devices(ns) if link.index != end.at.ifindex and link.up and link.carrier]
+    out.sort(key=lambda link: not case.addresses(Place(end.at.inode, link.index)))
+    for link in out:
+        at = Place(end.at.inode, link.index)
+        near = [ifa for place in case.segment(at) if place.inode != at.inode for ifa in case.addresses(place)]
+        for ifa in near:
+            if any(in_prefix(own, ifa.local) for own in case.addresses(at)):
+                yield via(case, at, ("0.0.0.0", 0), ifa.local)
+    for link in out[:2]:
+        hops = (NextHop(link.index),)
+        yield Route(2, 254, end.address, 32, "unicast", hops, scope=RT_SCOPE_LINK, protocol=RTPROT_BOOT)

@@ -1,0 +1,77 @@
+"""VXL015: the node has no route to the remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdoctor.case import Case
+from netdoctor.check import Finding, Proof, check
+from netdoctor.fix.change import Fix
+from netdoctor.fix.layer2 import SetUp
+from netdoctor.fix.layer3 import DeleteRule
+from netdoctor.kernel import fib
+from netdoctor.kernel.endings import VxlanNotSent
+from netdoctor.kernel.packet import IPPROTO_UDP, Place
+from netdoctor_checks._additions import additions, removal
+from netdoctor_checks._vxlan import Vtep, sent, target
+from netdoctor_checks._vxlan_fixes import fdb_proof, node, owned, underlay_devices
+
+
+@check("VXL015")
+def vxlan_underlay_unreachable(end: VxlanNotSent, case: Case) -> Iterator[Finding]:
+    """The node has no route to the other node.
+
+    ## What it means
+    The overlay knows where to send: the FDB entry names the right node. The node network does not know the way there:
+    no route covers the address, a route or rule refuses it, or the interface that leads there is down.
+
+    ## Why it breaks the path
+    vxlan_xmit_one() asks the routing tables of the namespace in which the device was made (udp_tunnel_dst_lookup()).
+    The answer is an error; the packet is dropped, tx_carrier_errors or tx_errors of the VXLAN device counts it, and the
+    container gets no ICMP error.
+
+    ## See it yourself
+    `ip route get REMOTE` in the node's own namespace (not the container's, nor the overlay's sandbox) fails.
+
+    ## How to fix it
+    Mend the node network first: the route, the rule, the interface. Nothing about the overlay needs to change.
+
+    ## Often taken for
+    A fault of the overlay. Ping the remote from the node: it fails just the same.
+    """
+    one = sent(case, end)
+    if end.why != "no-route" or one is None:
+        return
+    there, inode = target(case, one), one.by.home
+    if there is not None and not owned(case, there.home, end.remote):
+        return
+    miss = fib.lookup(case.ns(inode), fib.FibFlow(end.remote, one.by.data.local, proto=IPPROTO_UDP))
+    if not isinstance(miss, fib.FibMiss):
+        return
+    why = f"a {miss.route.type} route refuses it" if miss.route is not None else "no route covers it"
+    why = f"the rule {miss.rule.priority} refuses it" if miss.rule is not None else why
+    for fix in _fixes(case, one.by, end.remote, miss):
+        yield Finding(
+            f"{node(case, one.by)} has no way to {end.remote}, the remote of {case.where(one.by.at)}",
+            f"The encapsulated packet is routed in {node(case, one.by)}, and {why}: {miss.error}.",
+            one.by.at if inode == one.by.at.inode else Place(inode, 0),
+            (
+                Proof(f"there is no way to {end.remote}", case.ip(inode, "route", "get", end.remote)),
+                fdb_proof(case, one.by.at, f"{end.remote} is the remote"),
+            ),
+            fix,
+        )
+
+
+def _fixes(case: Case, by: Vtep, remote: str, miss: fib.FibMiss) -> Iterator[Fix | None]:
+    if miss.route is not None:
+        yield removal(case, by.home, miss.route)
+    if miss.rule is not None:
+        yield Fix(f"delete the rule {miss.rule.priority}", (DeleteRule(by.home, miss.rule),), "medium")
+    for link in underlay_devices(case, by, remote):
+        if not link.up:
+            yield Fix(f"set {link.name} up", (SetUp(by.home, link.index),))
+    known = list(additions(case, by.home, remote))
+    yield from known
+    if not known and miss.route is None and miss.rule is None:
+        yield None

@@ -1,0 +1,92 @@
+"""The gate lets nothing through that is not for a namespace of the lab. No root is needed to be refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from netdoctor.lab import Gate, Refused
+from netdoctor.lab.netns import sysctl_path
+from netdoctor.lab.words import namespace_of
+
+NAMES = ("ndx-bridge-a", "ndx-bridge-h")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ip -n ndx-bridge-a link set eth0 up",
+        "ip -4 -netns ndx-bridge-a route add default via 10.0.0.1",
+        "bridge -n ndx-bridge-a fdb add 02:00:00:00:00:01 dev vx0 dst 10.0.0.1 self permanent",
+        "ip netns exec ndx-bridge-a sysctl -w net.ipv4.ip_forward=1",
+        "nsenter --net=/run/netns/ndx-bridge-a sysctl -w net/ipv4/conf/flannel.1/rp_filter=0",
+        "nsenter --net=/var/run/netns/ndx-bridge-a -- ip link set eth0 up",
+        "ip -n ndx-bridge-a link set eth9 netns ndx-bridge-h",
+    ],
+)
+def test_reads_the_namespace(line: str) -> None:
+    assert namespace_of(line.split(), NAMES) == "ndx-bridge-a"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "ip link set eth0 down",
+        "ip -n",
+        "ip -n ndx-bridge-a",
+        "ip -n ndx-bridge-a -n host link set eth0 down",
+        "ip -n ndx-bridge-a -batch /tmp/x",
+        "ip -n ndx-bridge-a netns exec host ip link",
+        "ip -n ndx-bridge-a vrf exec red sh",
+        "ip -n ndx-bridge-a link set eth0 netns 1",
+        "ip -n ndx-bridge-a link add x type veth peer name y netns other",
+        "ip -n ndx-bridge-a link add x link-netnsid 0 link eth0 type macvlan",
+        "ip netns exec ndx-bridge-a sh -c reboot",
+        "ip netns exec ndx-bridge-a ip netns exec other ip link",
+        "ip netns exec ndx-bridge-a sysctl -w kernel.panic=1",
+        "ip netns exec ndx-bridge-a sysctl -p /tmp/x",
+        "ip netns delete ndx-bridge-a",
+        "nsenter -t 1 -n ip link set eth0 down",
+        "nsenter --net=/proc/1/ns/net ip link set eth0 down",
+        "sysctl -w net.ipv4.ip_forward=1",
+        "sh -c true",
+        "/tmp/ip -n ndx-bridge-a link set eth0 up",
+    ],
+)
+def test_refuses(line: str) -> None:
+    with pytest.raises(Refused):
+        namespace_of(line.split(), NAMES)
+
+
+@pytest.mark.parametrize("name", ["", "cni-1234", "nd", "nd-../x", "ND-bridge-a", "nd-a b", "nd-a\n"])
+def test_gate_serves_lab_names_only(name: str) -> None:
+    with pytest.raises(Refused):
+        Gate([name])
+
+
+def test_gate_refuses_the_namespaces_of_another_lab() -> None:
+    with pytest.raises(Refused):
+        Gate(NAMES).run(["ip", "-n", "ndy-bridge-a", "link", "set", "eth0", "up"])
+
+
+def test_a_batch_line_cannot_carry_another() -> None:
+    with pytest.raises(Refused):
+        Gate(NAMES).batch("ip", NAMES[0], [["link", "set", "eth0\nlink", "down"]])
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [
+        ("net.ipv4.ip_forward", "/proc/sys/net/ipv4/ip_forward"),
+        ("net.ipv4.conf.flannel/1.rp_filter", "/proc/sys/net/ipv4/conf/flannel.1/rp_filter"),
+        ("net/ipv4/conf/flannel.1/rp_filter", "/proc/sys/net/ipv4/conf/flannel.1/rp_filter"),
+    ],
+)
+def test_sysctl_names(setting: str, path: str) -> None:
+    assert str(sysctl_path(setting)) == path
+
+
+@pytest.mark.parametrize("setting", ["kernel.panic", "net/../kernel/panic", "net"])
+def test_sysctl_stays_in_the_namespace(setting: str) -> None:
+    with pytest.raises(ValueError, match="not a setting"):
+        sysctl_path(setting)
