@@ -27,6 +27,7 @@ from netdoctor.report import (
     StepPart,
     Verdict,
 )
+from netdoctor.wording import said, slug
 
 
 def namespace_ref(host: Host, inode: int) -> NamespaceRef:
@@ -91,13 +92,13 @@ def path_part(host: Host, walk: Walk, ending: Ending | None, verdict: Verdict) -
     request, reply = chain[: turn + 1], chain[turn + 1 :]
     failed: Outcome = "unknown" if verdict == "unknown" else "dropped"
     arrived = turn < len(chain)
+    there, back = _steps(host, walk, request), _steps(host, walk, reply)
+    if final is None and ending is not None and ending.step >= 0:
+        end = (_end_step(host, walk, ending),)
+        there, back = (there, back + end) if arrived else (there + end, back)
     legs = (
-        LegPart("request", "delivered" if arrived else failed, _steps(host, walk, request)),
-        LegPart(
-            "reply",
-            "delivered" if final is not None else (failed if arrived else "unknown"),
-            _steps(host, walk, reply),
-        ),
+        LegPart("request", "delivered" if arrived else failed, there),
+        LegPart("reply", "delivered" if final is not None else (failed if arrived else "unknown"), back),
     )
     return PathPart(_nodes(host, walk, set(chain), ending), _edges(walk, set(chain), ending), legs)
 
@@ -156,6 +157,15 @@ def _step(host: Host, step: Step) -> StepPart:
         step.detail,
         packet_part(step.carries),
     )
+
+
+def _end_step(host: Host, walk: Walk, ending: Ending) -> StepPart:
+    """The last line of a leg: where it ended, and why in a few words."""
+    link = link_at(host, ending.at) if ending.at.ifindex else None
+    name = link.name if link is not None else None
+    packet = packet_part(walk.steps[ending.step].carries)
+    where = namespace_ref(host, ending.at.inode)
+    return StepPart(_node_id(ending.at), host.name, where, name, "end", slug(ending), said(ending), packet)
 
 
 def packet_part(carries: Frame | Ip | Arp) -> PacketPart:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from datetime import UTC, datetime
+from ipaddress import ip_address
 
 from netdoctor import __version__
 from netdoctor.assemble import cause_part, path_part, question_part
@@ -96,7 +97,7 @@ class Diagnosis:
             verified = (
                 None
                 if finding.fix is None
-                else after is not None and after.ending != answer.ending and _gone(answer, after)
+                else after is not None and _gone(answer, after)
             )
             causes.append(cause_part(now, check, finding, answer.ending, verified))
             if finding.fix is None or after is None or not verified:
@@ -147,12 +148,13 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
     source, destination = question.source, question.destination
     if (blind := _blind(host, question)) is not None:
         return Answer("unknown", Walk(host), None, (blind,))
-    if source.inode is None or destination.address is None:
+    address = destination.address or _given_since(host, destination.inode, question.family)
+    if source.inode is None or address is None:
         walk = Walk(host)
-        inode = destination.inode if destination.address is None else source.inode
+        inode = destination.inode if address is None else source.inode
         place = Place(inode or 0, 0)
         return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
-    ping = Ping(source.inode, destination.address, source.address, question.size, question.df)
+    ping = Ping(source.inode, address, source.address, question.size, question.df)
     walks, complete = converse(host, ping)
     if witness is not None and len(walks) > 1:
         taken = [walk for walk in walks if not route_differences(walk.queries, witness)]
@@ -183,6 +185,13 @@ def _blind(host: Host, question: Question) -> MissingPart | None:
                 "run netdoctor as root",
             )
     return None
+
+
+def _given_since(host: Host, inode: int | None, family: int) -> str | None:
+    """The address of an end that had none when it was looked up; a fix laid over the facts may have given it one."""
+    ns = host.namespace(inode) if inode is not None else None
+    held = (ifa for ifa in ns.addresses() if ifa.family == family) if ns is not None else ()
+    return next((ifa.local for ifa in held if not ip_address(ifa.local).is_loopback), None)
 
 
 def _mixed(answers: list[Answer]) -> Answer:

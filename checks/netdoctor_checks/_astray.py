@@ -29,7 +29,7 @@ Astray = Missed | ForwardingOff | NoRoute | DeliveredElsewhere | TtlExceeded | N
 
 
 class Strayed(NamedTuple):
-    """The route taken, where, to which gateway; `needed` is the progress that a change must bring to blame the route."""
+    """The route taken, where, to which gateway; `needed` is the progress a change must bring to blame the route."""
 
     at: Place
     route: Route
@@ -61,7 +61,7 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
 
 
 def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
-    """The detours that get the packet past where it strayed: by another gateway of the same device, or by another device."""
+    """The detours that get the packet past where it strayed: by another gateway of its device, or by another device."""
     useful = []
     for detour in detours(case, found.at, found.route, found.destination):
         hop = detour.hop

@@ -49,7 +49,9 @@ def homes(case: Case, hop: Sought, destination: str, certain: bool) -> Iterator[
     twins = {place.inode for place in case.owners(hop.address)}
     for place in case.segment(hop.at):
         link = case.link(place)
-        if place.inode == hop.at.inode or link is None or link.master or link.loopback or not leads(case, place, destination):
+        if place.inode == hop.at.inode or link is None or link.master or link.loopback:
+            continue
+        if not leads(case, place, destination):
             continue
         if not own and place.inode not in twins:
             continue

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
 from netdoctor.fix.change import Fix
-from netdoctor.fix.layer3 import SetSysctl
+from netdoctor.fix.layer3 import AddRoute, SetSysctl
 from netdoctor.kernel.endings import NoRoute
 from netdoctor.kernel.fib import RULE_ERRORS
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._additions import additions, is_block, through_down
+from netdoctor_checks._bare import bare
 from netdoctor_checks._decisions import prefix
 
 
@@ -34,10 +35,17 @@ def missing_route(case: Case, end: NoRoute, title: str, explanation: str, proof:
     )
     at = Place(end.at.inode, 0)
     fixes: list[Fix | None] = []
-    if down is None:
-        fixes += [*_dead(case, end), *additions(case, at.inode, end.destination, end.source)]
+    if down is None and not (bare(case.ns(end.at)) and not end.forwarding):
+        added = additions(case, at.inode, end.destination, end.source)
+        # Back out of the device it came in by: then it is the one who sent it here that has the wrong route.
+        fixes += [*_dead(case, end), *(fix for fix in added if not _leads_to(fix, end.at.ifindex))]
     for fix in fixes or [None]:
         yield Finding(title, explanation, at, (proof, rules), fix)
+
+
+def _leads_to(fix: Fix, ifindex: int) -> bool:
+    routes = [change.route for change in fix.changes if isinstance(change, AddRoute)]
+    return any(hop.oif == ifindex for route in routes for hop in route.nexthops)
 
 
 def _dead(case: Case, end: NoRoute) -> Iterator[Fix]:

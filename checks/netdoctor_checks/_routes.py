@@ -134,7 +134,7 @@ def _via(case: Case, ns: Namespace, destination: str) -> list[Route]:
 
 
 def gateways(case: Case, at: Place, destination: str) -> Iterator[tuple[Place, str]]:
-    """The addresses next to `at` (in a prefix of it, or a far VTEP's) whose namespaces have a way on to `destination`."""
+    """The addresses next to `at` (in a prefix of it, or a far VTEP's) whose namespaces lead to `destination`."""
     mine, link = case.addresses(at), case.link(at)
     tunnel = link is not None and link.kind == "vxlan"
     for place in case.segment(at):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from weakref import WeakKeyDictionary
 
 from netdoctor.case import Case
 from netdoctor.facts.links import Link, Record, Vxlan
@@ -38,9 +39,42 @@ def vtep(case: Case, at: Place) -> Vtep | None:
     return Vtep(at, link, link.vxlan, home) if home is not None else None
 
 
-def vteps(case: Case) -> list[Vtep]:
-    """All VTEPs of the host."""
-    return [found for place, _ in topology.vteps(case.host) if (found := vtep(case, place)) is not None]
+def vteps(case: Case, near: int) -> list[Vtep]:
+    """The VTEPs whose underlay is cabled to the namespace `near`; namesakes in networks apart do not count."""
+    known = _found.setdefault(case, {})
+    if near not in known:
+        all_of_them = [found for place, _ in topology.vteps(case.host) if (found := vtep(case, place)) is not None]
+        homes = _cabled(case, near, {one.home for one in all_of_them})
+        known[near] = [one for one in all_of_them if one.home in homes]
+    return known[near]
+
+
+#: One search a case, whatever number of checks ask.
+_found: WeakKeyDictionary[Case, dict[int, list[Vtep]]] = WeakKeyDictionary()
+
+
+def _cabled(case: Case, start: int, wanted: set[int]) -> set[int]:
+    """Which of the namespaces `wanted` can be walked to from `start` without going through a tunnel."""
+    found = {start} & wanted
+    queue = deque(Place(start, link.index) for link in case.ns(start).links() if not link.loopback)
+    seen = set(queue)
+    while queue and found != wanted and len(seen) < topology.MAX_PLACES:
+        place = queue.popleft()
+        found |= {place.inode} & wanted
+        for other in _untunnelled(case, place, routed=True):
+            if other not in seen:
+                seen.add(other)
+                queue.append(other)
+    return found
+
+
+def _untunnelled(case: Case, place: Place, routed: bool) -> list[Place]:
+    link = case.link(place)
+    if link is None or link.kind != "vxlan":
+        return topology.neighbours(case.host, place, routed)
+    ns = case.ns(place)
+    home = [Place(place.inode, other.index) for other in ns.links() if not other.loopback] if routed else []
+    return home + ([Place(place.inode, link.master)] if link.master else [])
 
 
 def sent(case: Case, end: Ending) -> Sent | None:
@@ -71,7 +105,7 @@ def asked(end: Ending) -> Asker | None:
 
 def overlay(case: Case, one: Vtep) -> list[Vtep]:
     """The other VTEPs that share the VNI or the name with this one."""
-    others = [v for v in vteps(case) if v.at != one.at]
+    others = [v for v in vteps(case, one.home) if v.at != one.at]
     return [v for v in others if v.data.vni == one.data.vni or v.link.name == one.link.name]
 
 
@@ -81,21 +115,17 @@ def local_segment(case: Case, start: Place) -> dict[Place, int]:
     queue = deque([start])
     while queue and len(found) < topology.MAX_PLACES:
         place = queue.popleft()
-        link = case.link(place)
-        near = topology.neighbours(case.host, place)
-        if link is not None and link.kind == "vxlan":
-            near = [Place(place.inode, link.master)] if link.master else []
-        for other in near:
+        for other in _untunnelled(case, place, routed=False):
             if other not in found:
                 found[other] = found[place] + 1
                 queue.append(other)
     return found
 
 
-def behind(case: Case, lladdr: str, besides: Place) -> Vtep | None:
-    """The VTEP on whose local segment a device with that lladdr stands (the VTEP itself counts)."""
-    for one in vteps(case):
-        if one.at == besides:
+def behind(case: Case, lladdr: str, by: Vtep) -> Vtep | None:
+    """The other VTEP on whose local segment a device with that lladdr stands (the VTEP itself counts)."""
+    for one in vteps(case, by.home):
+        if one.at == by.at:
             continue
         for place in local_segment(case, one.at) if one.link.master else {one.at: 0}:
             link = case.link(place)
@@ -107,7 +137,7 @@ def behind(case: Case, lladdr: str, besides: Place) -> Vtep | None:
 def target(case: Case, one: Sent) -> Vtep | None:
     """The VTEP that the frame was meant for: by its lladdr, else by where the owner of the address is."""
     frame = one.frame
-    if not frame.multicast and frame.dst != ZERO_MAC and (found := behind(case, frame.dst, one.by.at)) is not None:
+    if not frame.multicast and frame.dst != ZERO_MAC and (found := behind(case, frame.dst, one.by)) is not None:
         return found
     return towards(case, frame.payload.tip if isinstance(frame.payload, Arp) else frame.payload.dst, one.by)
 
@@ -117,7 +147,7 @@ def towards(case: Case, address: str, by: Vtep) -> Vtep | None:
     held = case.owners(address)
     named = [place for place in held if place.inode == case.question.destination.inode and address == case.target]
     near = topology.distances(case.host, named or held, routed=True)
-    known = [v for v in vteps(case) if v.at in near]
+    known = [v for v in vteps(case, by.home) if v.at in near]
     if not known:
         return None
     like = (by.data.vni, by.link.name)

@@ -83,7 +83,7 @@ def lladdr_changes(case: Case, one: Vtep, lladdr: str) -> tuple[Change, ...]:
 def believed(case: Case, address: str, besides: tuple[Vtep, ...]) -> Counter[str]:
     """The lladdrs that the permanent neighbours of other VTEPs name for an address, with how many do."""
     found: Counter[str] = Counter()
-    for one in vteps(case):
+    for one in vteps(case, besides[0].home):
         if all(one.at != other.at for other in besides):
             entry = case.ns(one.at).neighbour(one.at.ifindex, address)
             if entry is not None and entry.lladdr and entry.state in NUD_FIXED:
@@ -100,7 +100,7 @@ def has_fixed(case: Case, one: Vtep) -> bool:
 def recreate(case: Case, one: Vtep, **fields: object) -> Change | None:
     """Make a VTEP anew with other settings; None where that cannot be done, or another device has them already."""
     data, home = replace(one.data, **fields), case.host.namespace(one.home)
-    taken = any(v.home == one.home and v.at != one.at and (v.data.vni, v.data.port) == (data.vni, data.port) for v in vteps(case))
+    taken = any(v.home == one.home and v.at != one.at and (v.data.vni, v.data.port) == (data.vni, data.port) for v in vteps(case, one.home))
     if home is None or taken or any(route.nh_id for route in lost_routes(case.ns(one.at), one.link)):
         return None
     under = home.link(data.link) if data.link else None

@@ -37,14 +37,14 @@ def _remembered(case: Case, odd: Vtep, other: Vtep) -> str | None:
     """The lladdr that third nodes still hold of a VTEP, if that is not the shared one."""
     for address in _own(case, odd):
         for lladdr, _ in believed(case, address, (odd, other)).most_common():
-            if lladdr != odd.link.address and all(v.link.address != lladdr for v in vteps(case)):
+            if lladdr != odd.link.address and all(v.link.address != lladdr for v in vteps(case, odd.home)):
                 return lladdr
     return None
 
 
 def _fresh(case: Case, one: Vtep) -> str:
     """A locally administered address that no VTEP has, near to the one it has."""
-    taken = {v.link.address for v in vteps(case)}
+    taken = {v.link.address for v in vteps(case, one.home)}
     octets = [int(octet, 16) for octet in (one.link.address or "02:00:00:00:00:00").split(":")]
     octets[0] = octets[0] & 0xFC | 0x02
     while (lladdr := ":".join(f"{octet:02x}" for octet in octets)) in taken:

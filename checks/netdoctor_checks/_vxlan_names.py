@@ -40,7 +40,7 @@ def named_by(case: Case, end: Ending, one: Sent) -> Named | None:
         return None
     owner, link = next(iter(links.items()))
     right = link.address or ""
-    found = vtep(case, owner) or behind(case, right, one.by.at)
+    found = vtep(case, owner) or behind(case, right, one.by)
     return Named(one.by, entry.dst, entry.lladdr, owner, right, found)
 
 
@@ -77,7 +77,7 @@ def told(case: Case, wrong: Named) -> tuple[tuple[Change, ...], str]:
 def set_back(case: Case, wrong: Named) -> tuple[tuple[Change, ...], str]:
     """Give the far VTEP the lladdr that it is believed to have."""
     there = wrong.there
-    if there is None or there.at != wrong.owner or any(v.link.address == wrong.lladdr for v in vteps(case)):
+    if there is None or there.at != wrong.owner or any(v.link.address == wrong.lladdr for v in vteps(case, there.home)):
         return (), ""
     name = f"{case.name(there.at)} in {case.label(there.at)}"
     return lladdr_changes(case, there, wrong.lladdr), f"give {name} its former lladdr {wrong.lladdr} back"

@@ -19,7 +19,7 @@ WORDS = {"vni": "VNI", "port": "UDP port"}
 
 def counterpart(case: Case, one: Sent, end: VxlanRefused) -> Vtep | None:
     """The VTEP of the receiving node that should have taken the packet."""
-    here = [v for v in vteps(case) if v.home == end.at.inode and v.at != one.by.at]
+    here = [v for v in vteps(case, one.by.home) if v.home == end.at.inode and v.at != one.by.at]
     meant = target(case, one)
     if meant is not None and any(v.at == meant.at for v in here):
         return meant

@@ -8,7 +8,13 @@ from typing import NamedTuple
 from netdoctor.case import Case
 from netdoctor.facts.records import Address, Route
 from netdoctor.kernel import fib
-from netdoctor.kernel.endings import ArpNotAnswered, Ending, NeighbourUnresolved, NotForMe, NotForwardedByBridge
+from netdoctor.kernel.endings import (
+    ArpNotAnswered,
+    Ending,
+    NeighbourUnresolved,
+    NotForMe,
+    NotForwardedByBridge,
+)
 from netdoctor.kernel.packet import Frame, Ip, Place
 from netdoctor.kernel.source import in_prefix
 from netdoctor.kernel.sysctls import conf_or
@@ -126,7 +132,7 @@ def joints(case: Case, one: Place, other: Place) -> Iterator[tuple[Place, Place]
 
 
 def members(case: Case, bridge: Place, address: str, besides: Place) -> int:
-    """How many devices on the segment of a bridge have `address` in their prefix; `besides` and its pair do not count."""
+    """How many devices on the segment of a bridge have `address` in their prefix, `besides` and its pair aside."""
     peer = case.peer(besides)
     skipped = {besides.inode, peer.inode if peer is not None else None} - {bridge.inode}
     found = (place for place in case.segment(bridge) if place.inode not in skipped and place != besides)

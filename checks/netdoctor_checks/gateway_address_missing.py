@@ -50,9 +50,9 @@ def gateway_address_missing(end: NeighbourUnresolved, case: Case) -> Iterator[Fi
         ]
         proofs += [Proof(f"so does {case.label(place)}", case.ip(place, "route", "show")) for place in used[:1]]
         yield Finding(
-            f"the gateway {hop.address} of {case.label(hop.at)} is configured nowhere: {case.where(home)} should have it",
-            f"{case.where(hop.at)} asks for the lladdr of {hop.address}; {case.where(home)} is next to it and could pass "
-            f"the packet on, but does not have that address, so nobody answers.",
+            f"the gateway {hop.address} of {case.label(hop.at)} is configured nowhere",
+            f"{case.where(hop.at)} asks for the lladdr of {hop.address}; {case.where(home)} is next to it and could "
+            f"pass the packet on, but does not have that address, so nobody answers.",
             home,
             tuple(proofs),
             Fix(f"give {name} the address {hop.address}/{prefixlen}", (AddAddress(home.inode, ifa),)),

@@ -43,7 +43,8 @@ def neighbour_unresolved(end: NeighbourUnresolved | ArpNotAnswered, case: Case) 
         who = "no visible device has it"
     shown = case.ip(at, "neigh", "show", "to", address, "dev", case.name(at))
     proofs = [Proof(f"{address} has no lladdr on {case.name(at)}", shown)]
-    proofs += [Proof(f"{address} is on {case.where(at)}", case.ip(at, "addr", "show", "to", address)) for at in held[:2]]
+    for place in held[:2]:
+        proofs.append(Proof(f"{address} is on {case.where(place)}", case.ip(place, "addr", "show", "to", address)))
     if isinstance(end, ArpNotAnswered) and end.why in ("no-route", "forwarding-off"):
         proofs.append(Proof(f"{case.label(end.at)} does not forward to it", case.ip(end.at, "route", "get", address)))
     return Finding(

@@ -40,7 +40,8 @@ def proxy_arp_missing(end: NeighbourUnresolved, case: Case) -> Finding | None:
     if any(place in case.segment(end.at) for place in case.owners(address)):
         return None
     name = case.name(host_end)
-    if conf_or(case.ns(host_end), name, "proxy_arp") or not (address.startswith("169.254.") or _siblings_do(case, host_end)):
+    meant = address.startswith("169.254.") or _siblings_do(case, host_end)
+    if conf_or(case.ns(host_end), name, "proxy_arp") or not meant:
         return None
     sysctl = f"ipv4/conf/{name}/proxy_arp"
     return Finding(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
+from netdoctor.facts.host import Namespace
 from netdoctor.facts.records import RT_TABLE_LOCAL, RT_TABLE_MAIN, Rule
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.layer3 import AddRule
@@ -20,7 +21,7 @@ NAMES = {RT_TABLE_LOCAL: "local", RT_TABLE_MAIN: "main"}
 
 @check("RTE012")
 def rules_missing(end: Ending, case: Case) -> Iterator[Finding]:
-    """The policy rule for the table local or main is missing.
+    """The policy rule for the table local or main is missing, or local is asked too late.
 
     ## What it means
     Every namespace starts with three rules: 0 for `local`, 32766 for `main`, 32767 for `default`. They can be deleted
@@ -44,21 +45,26 @@ def rules_missing(end: Ending, case: Case) -> Iterator[Finding]:
     """
     for inode in _visited(case, end):
         ns = case.host.namespace(inode)
-        if ns is None:
-            continue
-        held = {rule.table for rule in ns.rules() if rule.family == 2 and built_in(rule)}
-        gone = [table for table in PREFERENCES if table not in held]
+        gone = _unasked(ns) if ns is not None else []
         changes = tuple(AddRule(inode, Rule(2, PREFERENCES[table], "table", table)) for table in gone)
         if not changes or not case.progress(applied(case.host, changes)):
             continue
-        label, names = ns.id.label, " and ".join(NAMES[table] for table in gone)
+        label, names = case.label(inode), " and ".join(NAMES[table] for table in gone)
         yield Finding(
-            f"{label} has lost the policy rule for table {names}",
-            f"The kernel asks only tables that a rule names; {label} has none for {names}, so its routes do not count.",
+            f"{label} has no policy rule for table {names} where it should stand",
+            f"The kernel asks tables in the order of the rules; {label} asks {names} too late or never.",
             Place(inode, 0),
-            (Proof(f"no rule says lookup {names}", case.ip(inode, "rule", "show")),),
+            (Proof(f"the rule for {names} is gone, or stands behind another", case.ip(inode, "rule", "show")),),
             Fix(f"put the rule for table {names} back in {label}", changes, "low"),
         )
+
+
+def _unasked(ns: Namespace) -> list[int]:
+    """The tables that no rule names; local also where another table is asked before it."""
+    rules = [rule for rule in ns.rules() if rule.family == 2 and rule.action == "table"]
+    held = {rule.table for rule in rules if built_in(rule)}
+    late = bool(rules) and rules[0].table != RT_TABLE_LOCAL
+    return [table for table in PREFERENCES if table not in held or (table == RT_TABLE_LOCAL and late)]
 
 
 def _visited(case: Case, end: Ending) -> list[int]:

@@ -39,7 +39,7 @@ def vxlan_fdb_missing(end: NoVtep, case: Case) -> Iterator[Finding]:
     """
     if int(end.lladdr[:2], 16) & 1 or (one := sent(case, end)) is None:
         return
-    right = behind(case, end.lladdr, one.by.at)
+    right = behind(case, end.lladdr, one.by)
     there = right or target(case, one)
     if there is None:
         return

@@ -10,7 +10,8 @@ from netdoctor.facts.links import Link
 from netdoctor.fix.change import Change, Fix, applied
 from netdoctor.fix.layer2 import SetMaster
 from netdoctor.kernel import endings as e
-from netdoctor_checks._vxlan import Vtep, overlay, vteps
+from netdoctor.kernel import topology
+from netdoctor_checks._vxlan import Vtep, overlay, vtep
 from netdoctor_checks._vxlan_fixes import link_proof
 
 Missed = e.NeighbourUnresolved | e.ArpNotAnswered | e.NotForMe | e.NotForwardedByBridge | e.NoVtep | e.ForwardingOff | e.NoRoute
@@ -38,7 +39,7 @@ def vxlan_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A missing FDB entry of the bridge: with the VTEP outside, it cannot learn any.
     """
-    loose = [(one, bridge) for one in vteps(case) if _loose(case, one) for bridge in _bridges(case, one)]
+    loose = [(one, bridge) for one in _nearby(case) if _loose(case, one) for bridge in _bridges(case, one)]
     changes = [SetMaster(one.at.inode, one.at.ifindex, bridge.index) for one, bridge in loose]
     helpful = [n for n, change in enumerate(changes) if case.progress(applied(case.host, (change,))) > 0]
     for number in helpful or ([0] if len({one.at for one, _ in loose}) > 1 else []):
@@ -55,6 +56,14 @@ def vxlan_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
             ),
             Fix(f"make {case.name(one.at)} a port of {bridge.name}", several),
         )
+
+
+def _nearby(case: Case) -> list[Vtep]:
+    """The VTEPs of the namespaces that the packet came by, and of those around the destination."""
+    inodes = {step.at.inode for step in case.walk.steps}
+    inodes |= {place.inode for owner in case.owners(case.target) for place in case.segment(owner)}
+    known = [vtep(case, place) for place, _ in topology.vteps(case.host) if place.inode in inodes]
+    return [one for one in known if one is not None]
 
 
 def _each(loose: list[tuple[Vtep, Link]], changes: list[SetMaster]) -> tuple[Change, ...]:

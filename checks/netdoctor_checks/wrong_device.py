@@ -33,10 +33,11 @@ def wrong_device(end: Astray, case: Case) -> Iterator[Finding]:
     A container that is down: the host's ARP requests for it stay unanswered, on the wrong device.
     """
     found = strayed(case, end)
-    if found is None:
+    if found is None or not case.owners(found.destination):
         return
     device, route = case.name(found.at), words(case, found.at, found.route)
-    title = f"{case.label(found.at)} sends to {found.destination} out of {device}, behind which it is not"
-    why = f"The route `{route}` is the one that matches best, and nobody behind {device} takes the packet to {found.destination}."
+    goal = found.destination
+    title = f"{case.label(found.at)} sends to {goal} out of {device}, behind which it is not"
+    why = f"The route `{route}` is the one that matches best, and nobody behind {device} takes the packet to {goal}."
     for detour in useful(case, found, same_device=False):
         yield finding(case, found, detour, title, why)

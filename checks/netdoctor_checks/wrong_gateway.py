@@ -37,14 +37,16 @@ def wrong_gateway(end: Astray, case: Case) -> Iterator[Finding]:
     found = strayed(case, end)
     if found is None or found.gateway is None:
         return
-    route = words(case, found.at, found.route)
-    holders = [case.label(place) for place in case.owners(found.gateway) if place in case.segment(found.at)]
+    route, who, goal, gateway = words(case, found.at, found.route), case.label(found.at), found.destination, found.gateway
+    holders = [case.label(place) for place in case.owners(gateway) if place in case.segment(found.at)]
     if holders:
-        title = f"{case.label(found.at)} sends to {found.destination} by {holders[0]} ({found.gateway}), which does not lead there"
+        title = f"{who} sends to {goal} by {holders[0]} ({gateway}), which does not lead there"
         why = f"The route `{route}` hands the packet to {holders[0]}, where it ends; another neighbour passes it on."
     else:
-        title = f"{case.label(found.at)} sends to {found.destination} via {found.gateway}, which nobody on that segment has"
-        why = f"The route `{route}` makes the kernel ask for the lladdr of {found.gateway} on {case.name(found.at)}, where \
-nobody has that address; the packet waits for the answer and is discarded."
+        title = f"{who} sends to {goal} via {gateway}, which nobody on that segment has"
+        why = (
+            f"The route `{route}` makes the kernel ask for the lladdr of {gateway} on {case.name(found.at)}, where nobody "
+            f"has that address; the packet waits for the answer and is discarded."
+        )
     for detour in useful(case, found, same_device=True):
         yield finding(case, found, detour, title, why)

@@ -1,0 +1,77 @@
+"""How an ending is said in a few words: the last line of a leg that did not arrive."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from netdoctor.kernel import endings as e
+
+#: What a bridge's refusal is called by `NotForwardedByBridge.why`.
+BRIDGE_WORDS = {
+    "state": "the port is not forwarding",
+    "isolated": "both ports are isolated",
+    "locked": "the port is locked and does not know the sender",
+    "unicast-flood": "the port takes no unknown unicast",
+    "multicast-flood": "the port takes no unknown multicast",
+    "broadcast-flood": "the port takes no broadcast",
+    "same-port": "the FDB leads back to the port it came from",
+    "vlan-ingress": "its VLAN may not come in here",
+    "vlan-egress": "its VLAN may not leave here",
+    "local-entry": "the FDB says the lladdr is the host's own",
+    "proxyarp": "the port does not take floods (proxyarp)",
+    "suppressed": "the bridge answered in its stead",
+    "no-port": "there is no port to take it",
+}
+
+VXLAN_WORDS = {
+    "port-closed": "no VXLAN socket is open on that UDP port",
+    "vni": "no VXLAN device has that VNI",
+    "own-lladdr": "the inner source is the VTEP's own lladdr",
+    "learning-conflict": "a static FDB entry contradicts the sender",
+    "gbp": "the VXLAN header has flags the device does not know",
+    "loop": "the way to the remote leads into the tunnel itself",
+    "local-address": "the device's local address is gone",
+    "self": "the remote is this very node",
+    "remote-any": "the entry has no remote",
+    "no-route": "there is no route to the remote",
+}
+
+_WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
+    e.NoAddress: lambda end: "no address of this family",
+    e.NoRoute: lambda end: f"no way to {end.destination} ({end.error})",
+    e.LinkDown: lambda end: "the device is down",
+    e.NoCarrier: lambda end: "the device has no carrier",
+    e.NeighbourUnresolved: lambda end: f"nobody says who has {end.asker.address}",
+    e.NotForMe: lambda end: f"not for this device: the frame is for {end.frame.dst}",
+    e.NotForwardedByBridge: lambda end: BRIDGE_WORDS.get(end.why, end.why),
+    e.TooBig: lambda end: f"{end.length} bytes do not fit the MTU of {end.mtu}",
+    e.FragNeeded: lambda end: f"{end.packet.length} bytes with DF do not fit the MTU of {end.mtu}",
+    e.ForwardingOff: lambda end: f"{end.packet.dst} is not here, and forwarding is off",
+    e.ReversePath: lambda end: f"rp_filter: the way back to {end.source} is another one",
+    e.MartianSource: lambda end: f"martian: {end.source} is an address of this namespace",
+    e.MartianAddress: lambda end: f"martian: {end.address} may not stand there",
+    e.TtlExceeded: lambda end: "the TTL ran out",
+    e.DeliveredElsewhere: lambda end: f"{end.packet.dst} is delivered here, where nobody waits for it",
+    e.EchoIgnored: lambda end: f"{end.sysctl.rsplit('/', 1)[-1]} is set",
+    e.ArpNotAnswered: lambda end: f"the ARP request for {end.address} is not answered ({end.why})",
+    e.NoVtep: lambda end: f"no remote is known for {end.lladdr}",
+    e.VxlanRefused: lambda end: VXLAN_WORDS.get(end.why, end.why),
+    e.VxlanNotSent: lambda end: VXLAN_WORDS.get(end.why, end.why),
+    e.MacvlanKept: lambda end: f"macvlan hands it to nobody ({end.why})",
+    e.Swallowed: lambda end: "a dummy device discards it",
+    e.Looped: lambda end: "the frame has been here before: a loop",
+    e.LeavesHost: lambda end: "leaves what is visible here",
+    e.NotModelled: lambda end: f"not modelled: {end.what}",
+}
+
+
+def said(ending: e.Ending) -> str:
+    """Say in a few words why a packet ended."""
+    return _WORDS.get(type(ending), lambda end: slug(end))(ending)
+
+
+def slug(ending: e.Ending) -> str:
+    """The ending's name as a word: `no-route`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(ending).__name__).lower()
