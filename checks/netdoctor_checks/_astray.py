@@ -61,7 +61,7 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
 
 
 def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
-    """The detours that get the packet past where it strayed: by another gateway of its device, or by another device."""
+    """The detours that get the packet past where it strayed: by another gateway, or by another device."""
     useful = []
     for detour in detours(case, found.at, found.route, found.destination):
         hop = detour.hop

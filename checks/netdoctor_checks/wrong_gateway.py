@@ -37,7 +37,8 @@ def wrong_gateway(end: Astray, case: Case) -> Iterator[Finding]:
     found = strayed(case, end)
     if found is None or found.gateway is None:
         return
-    route, who, goal, gateway = words(case, found.at, found.route), case.label(found.at), found.destination, found.gateway
+    gateway, goal = found.gateway, found.destination
+    route, who = words(case, found.at, found.route), case.label(found.at)
     holders = [case.label(place) for place in case.owners(gateway) if place in case.segment(found.at)]
     if holders:
         title = f"{who} sends to {goal} by {holders[0]} ({gateway}), which does not lead there"
@@ -45,8 +46,8 @@ def wrong_gateway(end: Astray, case: Case) -> Iterator[Finding]:
     else:
         title = f"{who} sends to {goal} via {gateway}, which nobody on that segment has"
         why = (
-            f"The route `{route}` makes the kernel ask for the lladdr of {gateway} on {case.name(found.at)}, where nobody "
-            f"has that address; the packet waits for the answer and is discarded."
+            f"The route `{route}` makes the kernel ask for the lladdr of {gateway} on {case.name(found.at)}, where "
+            f"nobody has that address; the packet waits for the answer and is discarded."
         )
     for detour in useful(case, found, same_device=True):
         yield finding(case, found, detour, title, why)

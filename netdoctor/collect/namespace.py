@@ -34,6 +34,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.tables import plain_end
 
 T = TypeVar("T")
 
@@ -169,6 +170,17 @@ class LiveNamespace:
         wanted, packed = _forms(address)
         messages = self._table("addresses").holding(packed)
         return tuple(a for a in _decode(decode.address, messages) if a.local == wanted)
+
+    def indifferent(self, ifindex: int, address: str) -> bool:
+        """See `Namespace.indifferent`. One link and the addresses are read, no sysctl file and no route."""
+        try:
+            message = self._access().route.get(requests.RTM_GETLINK, requests.link_by_index(ifindex))
+        except OSError:
+            return False
+        if decode_links.forwards(message):
+            return False
+        link = self._links.setdefault(ifindex, decode_links.link(message))
+        return link is not None and plain_end(link) and not self.owners(address)
 
     def routes(self) -> tuple[Route, ...]:
         """See `Namespace.routes`."""

@@ -128,6 +128,11 @@ class Namespace(Protocol):
     def owners(self, address: str) -> tuple[Address, ...]:
         """The interface addresses equal to `address`."""
 
+    def indifferent(self, ifindex: int, address: str) -> bool:
+        """Certain, at little cost, that an ARP request for `address` that comes in by `ifindex` ends here unheard:
+        a plain pair's end that is up, in a namespace that does not own the address and does not forward from it.
+        """
+
     def routes(self) -> tuple[Route, ...]:
         """All FIB entries of all tables and families, in the kernel's order."""
 

@@ -32,6 +32,7 @@ class Draft:
         self.base = base
         self.replaced: dict[str, tuple[Any, ...]] = {}
         self.sysctls: dict[str, str] = {}
+        self.nsids: dict[int, int] = {}
 
     def _get(self, kind: str, read: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         if kind not in self.replaced:
@@ -109,18 +110,23 @@ class Draft:
 
     def finished(self) -> Namespace:
         """The namespace with the changes made."""
-        return LaidOver(self.base, dict(self.replaced), dict(self.sysctls))
+        return LaidOver(self.base, dict(self.replaced), dict(self.sysctls), dict(self.nsids))
 
 
 class LaidOver:
     """A `Namespace` that answers from its replaced kinds first, and from its base for all others."""
 
     def __init__(
-        self, base: Namespace, replaced: dict[str, tuple[Any, ...]], sysctls: dict[str, str]
+        self,
+        base: Namespace,
+        replaced: dict[str, tuple[Any, ...]],
+        sysctls: dict[str, str],
+        nsids: dict[int, int] | None = None,
     ) -> None:
         self._base = base
         self._replaced = replaced
         self._sysctls = sysctls
+        self._nsids = nsids or {}
         self._table = TableNamespace(replace(NamespaceFacts(base.id), **replaced))
 
     def _of(self, kind: str) -> Namespace:
@@ -158,6 +164,10 @@ class LaidOver:
     def owners(self, address: str) -> tuple[Address, ...]:
         """See `Namespace.owners`."""
         return self._of("addresses").owners(address)
+
+    def indifferent(self, ifindex: int, address: str) -> bool:
+        """See `Namespace.indifferent`; with changes laid over, every namespace is looked at in full."""
+        return False
 
     def routes(self) -> tuple[Route, ...]:
         """See `Namespace.routes`."""
@@ -205,12 +215,13 @@ class LaidOver:
 
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`."""
-        return self._base.peer_namespace(nsid)
+        return self._nsids.get(nsid) or self._base.peer_namespace(nsid)
 
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""
         facts = replace(self._base.facts(), **self._replaced)
-        return replace(facts, sysctls={**facts.sysctls, **self._sysctls})
+        nsids = {**facts.nsids, **self._nsids}
+        return replace(facts, sysctls={**facts.sysctls, **self._sysctls}, nsids=nsids)
 
 
 class OverlayHost:

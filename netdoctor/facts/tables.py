@@ -25,6 +25,11 @@ from netdoctor.facts.records import (
 )
 
 
+def plain_end(link: Link) -> bool:
+    """A pair's end that is up and nothing else: no port of a bridge, no parent of a macvlan."""
+    return link.kind == "veth" and link.up and not link.master and link.promiscuity == 0
+
+
 class TableNamespace:
     """A `Namespace` over a `NamespaceFacts` record; answers every question from its tuples."""
 
@@ -88,6 +93,13 @@ class TableNamespace:
     def owners(self, address: str) -> tuple[Address, ...]:
         """See `Namespace.owners`."""
         return tuple(a for a in self._facts.addresses if a.local == address)
+
+    def indifferent(self, ifindex: int, address: str) -> bool:
+        """See `Namespace.indifferent`."""
+        link = self.link(ifindex)
+        if link is None or not plain_end(link) or self.owners(address):
+            return False
+        return (self.sysctl(f"ipv4/conf/{link.name}/forwarding") or "1").strip() == "0"
 
     def routes(self) -> tuple[Route, ...]:
         """See `Namespace.routes`."""

@@ -103,7 +103,10 @@ class SetPort(Change, frozen=True):
 
 
 class SetPortState(Change, frozen=True):
-    """Set a bridge port forwarding; with `stop_stp` the bridge's spanning tree is switched off, which does it for all."""
+    """Set a bridge port forwarding; with `stop_stp` the bridge's spanning tree is switched off first, and all ports set.
+
+    Switching it off leaves a port in the state that it had; while it is on, br_set_port_state() refuses with EBUSY.
+    """
 
     ifindex: int
     bridge: int
@@ -121,10 +124,14 @@ class SetPortState(Change, frozen=True):
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
-        if self.stop_stp:
-            name = name_of(ns, self.bridge)
-            return [command.ip(ns.id, "link", "set", "dev", name, "type", "bridge", "stp_state", "0")]
-        return [command.bridge(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "state", "3")]
+        if not self.stop_stp:
+            return [command.bridge(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "state", "3")]
+        name = name_of(ns, self.bridge)
+        waiting = [port for port in ns.ports(self.bridge) if port.up and port.port is not None and port.port.state != 3]
+        return [
+            command.ip(ns.id, "link", "set", "dev", name, "type", "bridge", "stp_state", "0"),
+            *(command.bridge(ns.id, "link", "set", "dev", port.name, "state", "3") for port in waiting),
+        ]
 
 
 class SetArp(Change, frozen=True):
@@ -176,7 +183,7 @@ class SetLladdr(Change, frozen=True):
         draft.edit_link(self.ifindex, address=self.lladdr)
         draft.neighbours = tuple(n for n in draft.neighbours if n.ifindex != self.ifindex or n.proxy)
         draft.fdb = tuple(
-            e for e in draft.fdb if not (e.lladdr == old and e.ifindex == self.ifindex and e.local)
+            e for e in draft.fdb if e.dst or not (e.lladdr == old and e.ifindex == self.ifindex and e.local)
         )
 
     def commands(self, ns: Namespace) -> list[Argv]:

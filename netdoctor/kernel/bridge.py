@@ -171,10 +171,19 @@ def _flood(walk: Walk, ns: Namespace, passage: Passage, kind: str) -> None:
         why = _not_flooded(port, kind, passage) or _refused(ns, passage, out)
         if why is not None:
             _refuse(walk, passage, out, why)
-        else:
+        elif walk.exact or not _unheard(walk, out, link, passage.frame):
             _deliver(walk, ns, passage, out, f"flooded to port {link.name}")
     if not others and kind == "unicast":
         _refuse(walk, passage, passage.bridge, "no-port")
+
+
+def _unheard(walk: Walk, out: Place, link: Link, frame: Frame) -> bool:
+    """Tell whether nobody behind this port heeds the ARP request, so that its copy need not be walked."""
+    if link.kind != "veth" or not isinstance(frame.payload, Arp) or not frame.payload.request:
+        return False
+    peer = transmit.lower(walk, out, link)
+    ns = walk.host.namespace(peer.inode) if peer is not None else None
+    return ns is not None and peer is not None and ns.indifferent(peer.ifindex, frame.payload.tip)
 
 
 def _not_flooded(port: BridgePort, kind: str, passage: Passage) -> str | None:

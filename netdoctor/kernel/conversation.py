@@ -32,8 +32,12 @@ def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
     scripts: list[tuple[int, ...]] = [()]
     while scripts and len(walks) < MAX_WALKS:
         script = scripts.pop()
-        walk = Walk(host, script)
+        walk = Walk(host, script, exact=False)
         _run(walk, ping)
+        if not walk.answered:
+            # Why nobody answered may lie with one whom the quick walk left out.
+            walk = Walk(host, script)
+            _run(walk, ping)
         walks.append(walk)
         for position in range(len(script), len(walk.choices)):
             taken = tuple(index for _, index, _ in walk.choices[:position])
@@ -48,11 +52,15 @@ def _run(walk: Walk, ping: Ping) -> None:
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
     packet = Ip(Flow("request"), ping.source or "0.0.0.0", ping.address, ttl, length, df=ping.df, size=length)
     step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"echo request to {ping.address}", packet)
-    if _connected(walk, ping, packet, step):
-        ip.send(walk, ping.inode, packet, ping.source, step)
+    walk.later(lambda: _start(walk, ping, packet, step))
     walk.run()
     while neighbour.give_up(walk):
         walk.run()
+
+
+def _start(walk: Walk, ping: Ping, packet: Ip, step: int) -> None:
+    if _connected(walk, ping, packet, step):
+        ip.send(walk, ping.inode, packet, ping.source, step)
 
 
 def _connected(walk: Walk, ping: Ping, packet: Ip, step: int) -> bool:

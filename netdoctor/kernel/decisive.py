@@ -32,16 +32,11 @@ OPEN = (LeavesHost, NotModelled)
 _FAR = 1_000_000
 
 
-def failed_leg(walk: Walk) -> Leg:
-    """The leg on which the conversation ended: the reply's once any request was answered."""
-    return "reply" if walk.reply_from is not None else "request"
-
-
 def decisive(walk: Walk) -> Ending | None:
     """Return the ending that explains an unanswered walk, or None where there is none (it was answered)."""
     if walk.answered:
         return None
-    leg = failed_leg(walk)
+    leg = walk.leg
     endings = [end for end in walk.leg_endings(leg) if not isinstance(end, Answered)]
     targets = _targets(walk, leg)
     ending = _nearest(walk.host, endings, targets, routed=True)

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Link, Record
-from netdoctor.kernel.endings import Ending, Looped
-from netdoctor.kernel.packet import Arp, Asker, Frame, Ip, Leg, Place
+from netdoctor.kernel.endings import Ending, Looped, NotModelled
+from netdoctor.kernel.packet import Arp, Asker, Flow, Frame, Ip, Leg, Place
 from netdoctor.kernel.query import Query
 
 T = TypeVar("T")
@@ -43,11 +43,23 @@ class Learned(Record, frozen=True):
     answered: bool = True
 
 
-class Walk:
-    """One run of the conversation through a host's facts. `script` fixes the choices already explored."""
+class VanishedError(LookupError):
+    """A namespace or device that the packet was in is gone, or was never visible."""
 
-    def __init__(self, host: Host, script: Sequence[int] = ()) -> None:
+    def __init__(self, at: Place) -> None:
+        super().__init__(f"{at.inode}/{at.ifindex}")
+        self.at = at
+
+
+class Walk:
+    """One run of the conversation through a host's facts. `script` fixes the choices already explored.
+
+    A walk that is not `exact` leaves out the copies of a flooded ARP request that certainly nobody heeds.
+    """
+
+    def __init__(self, host: Host, script: Sequence[int] = (), exact: bool = True) -> None:
         self.host = host
+        self.exact = exact
         self.steps: list[Step] = []
         self.endings: list[Ending] = []
         self.queries: list[Query] = []
@@ -65,17 +77,17 @@ class Walk:
         self._seen: dict[tuple[Place, Frame], int] = {}
 
     def namespace(self, inode: int) -> Namespace:
-        """Return the namespace of a place that the packet is in; raises KeyError if it vanished."""
+        """Return the namespace of a place that the packet is in; raises VanishedError if it is gone."""
         found = self.host.namespace(inode)
         if found is None:
-            raise KeyError(inode)
+            raise VanishedError(Place(inode, 0))
         return found
 
     def link(self, place: Place) -> Link:
-        """Return the device at `place`; raises KeyError if it vanished."""
+        """Return the device at `place`; raises VanishedError if it is gone."""
         found = self.namespace(place.inode).link(place.ifindex)
         if found is None:
-            raise KeyError(place.ifindex)
+            raise VanishedError(place)
         return found
 
     def step(
@@ -121,7 +133,16 @@ class Walk:
         tasks = 0
         while self._queue and tasks < MAX_TASKS:
             tasks += 1
-            self._queue.popleft()()
+            try:
+                self._queue.popleft()()
+            except VanishedError as gone:
+                what = "a namespace or device that vanished while the packet was on its way"
+                self.end(NotModelled(Flow(self.leg), gone.at, len(self.steps) - 1, what))
+
+    @property
+    def leg(self) -> Leg:
+        """The leg that is under way: the reply's once a request was answered."""
+        return "reply" if self.reply_from is not None else "request"
 
     def chain(self, step: int) -> list[int]:
         """Return the numbers of the steps that led to `step`, first one first, `step` included."""

@@ -14,7 +14,21 @@ _INSIDE = {
 }  # fmt: skip
 # What of ip and bridge concerns one namespace; netns, vrf exec and the like would lead out of it.
 _OBJECTS = {
-    "ip": {"link", "l", "address", "addr", "a", "route", "r", "rule", "neighbour", "neigh", "n", "nexthop", "tuntap"},
+    "ip": {
+        "link",
+        "l",
+        "address",
+        "addr",
+        "a",
+        "route",
+        "r",
+        "rule",
+        "neighbour",
+        "neigh",
+        "n",
+        "nexthop",
+        "tuntap",
+    },
     "bridge": {"link", "fdb", "vlan", "mdb"},
 }
 _RUN_NETNS = ("/run/netns/", "/var/run/netns/")

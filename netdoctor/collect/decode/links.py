@@ -26,6 +26,7 @@ IFLA_OPERSTATE = 16
 IFLA_LINKINFO = 18
 IFLA_AF_SPEC = 26
 IFLA_GROUP = 27
+AF_INET, IFLA_INET_CONF = 2, 1  # below IFLA_AF_SPEC; the first value there is `forwarding`
 IFLA_PROMISCUITY = 30
 IFLA_LINK_NETNSID = 37
 IFLA_XDP = 43
@@ -130,6 +131,12 @@ def link(message: bytes) -> Link:
         vxlan=_vxlan(info.nest(IFLA_INFO_DATA)) if kind == "vxlan" else None,
         macvlan=_macvlan(info.nest(IFLA_INFO_DATA)) if kind in ("macvlan", "macvtap") else None,
     )
+
+
+def forwards(message: bytes) -> bool:
+    """Tell whether IPv4 forwarding is on for the device (its own `forwarding`), from the link message alone."""
+    values = Nest(message, _ATTRIBUTES).nest(IFLA_AF_SPEC).nest(AF_INET).get(IFLA_INET_CONF)
+    return not values or bool(struct.unpack_from("=I", values)[0])
 
 
 def _text(value: bytes) -> str:

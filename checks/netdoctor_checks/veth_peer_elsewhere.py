@@ -1,0 +1,65 @@
+"""LNK004: an end of a pair is in another namespace than it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdoctor.case import Case
+from netdoctor.check import Finding, Proof, check
+from netdoctor.fix.change import Fix
+from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoAddress, NoRoute
+from netdoctor_checks._moved import Stray, host_end_astray, return_of, strays
+from netdoctor_checks._wiring import cut_off
+
+Ends = NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered
+
+
+@check("LNK004")
+def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
+    """An end of a veth pair is in the wrong namespace.
+
+    ## What it means
+    A pair leads from the host to a namespace that is not the one it was made for: the device was moved, by a stale
+    sandbox or a script. A move takes its addresses and routes away.
+
+    ## Why it breaks the path
+    What the host sends into the pair comes out elsewhere, where nobody has the address (dev_change_net_namespace()
+    flushed it); the container itself is left without a device.
+
+    ## See it yourself
+    `ip -d link show DEV` on the host prints `link-netnsid`; `ip netns list-id` names the namespace behind that number.
+
+    ## How to fix it
+    Move the end back (`ip -n WRONG link set DEV netns RIGHT`), set it up, and give it its address and routes again. To
+    let the runtime make the network anew is safer.
+
+    ## Often taken for
+    A container that lost its network: on the host the port looks healthy.
+    """
+    if isinstance(end, NeighbourUnresolved | ArpNotAnswered):
+        for hop, owner in cut_off(case, end):
+            for stray, fix in host_end_astray(case, hop, owner):
+                yield _finding(case, stray, fix)
+    question = case.question
+    inode = end.at.inode if isinstance(end, NoAddress | NoRoute) else question.destination.inode or 0
+    if case.host.namespace(inode) is None or any(not link.loopback for link in case.ns(inode).links()):
+        return
+    at_source = inode == question.source.inode
+    asked, towards = (None, question.destination.address) if at_source else (question.destination.address, None)
+    for stray in strays(case, inode)[:3]:
+        for _, fix in return_of(case, stray, asked, towards):
+            yield _finding(case, stray, fix)
+
+
+def _finding(case: Case, stray: Stray, fix: Fix) -> Finding:
+    name, home = case.name(stray.at), case.label(stray.home)
+    return Finding(
+        f"{name}, the other end of {case.where(stray.peer)}, is in {case.label(stray.at)} and not in {home}",
+        f"The pair of {case.where(stray.peer)} leads to {case.label(stray.at)}, where {name} has no address and no bridge.",
+        stray.at,
+        (
+            Proof(f"{name} is in {case.label(stray.at)}", case.ip(stray.at, "-d", "link", "show", "dev", name)),
+            Proof(f"what {home} has instead", case.ip(stray.home, "-br", "link", "show")),
+        ),
+        fix,
+    )
