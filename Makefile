@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.netdoctor-ready
 
-.PHONY: help demo test check bench schema venv tools clean
+.PHONY: help demo test check bench schema record venv tools clean
 
 help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
@@ -12,6 +12,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods (root)'
 	@echo 'make schema  write the JSON schemas of report and snapshot'
+	@echo "make record  build the fixtures and record what the kernel makes of them (root); ONLY='vxlan/*' picks"
 
 # Exit code 1 of the lab command means "unreachable, diagnosed": that is the answer this demo is about.
 demo: tools venv
@@ -32,6 +33,10 @@ bench: tools venv
 
 schema: venv
 	$(BIN)/python -m netdoctor.schemas
+
+# What the tests without root replay: to be made anew when a fixture or the snapshot's format changes.
+record: tools venv
+	$(BIN)/python -m netdoctor.lab.record '$(or $(ONLY),*)'
 
 venv: $(READY)
 

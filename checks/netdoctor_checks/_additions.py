@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
+from msgspec.structs import replace
+
 from netdoctor.case import Case
 from netdoctor.facts.host import Namespace
-from netdoctor.facts.records import Route
+from netdoctor.facts.records import RT_SCOPE_LINK, RTNH_F_ONLINK, NextHop, Route
 from netdoctor.fix.change import Fix, Risk
 from netdoctor.fix.layer3 import AddRoute, DeleteRoute, route_words
+from netdoctor.fix.prefix import address_routes
+from netdoctor.kernel import fib
+from netdoctor.kernel.fib import FibFlow, FibHit
+from netdoctor.kernel.source import in_prefix
+from netdoctor_checks._behind import ways_behind
 from netdoctor_checks._routes import ways
 from netdoctor_checks._tunnels import tunnel_ways
 
 #: Candidates tried for one missing route; each costs one walk.
-MAX_WAYS = 16
+MAX_WAYS = 24
 RTPROT_BIRD = 12
 
 
@@ -28,13 +35,44 @@ def additions(case: Case, inode: int, destination: str, source: str | None = Non
         return
     existing = {_key(route) for route in ns.routes()}
     tunnelled = tunnel_ways(case, inode, destination, source)
-    for route in tunnelled or islice(ways(case, inode, destination), MAX_WAYS):
+    for route in tunnelled or islice(_candidates(case, inode, destination), MAX_WAYS):
         if not usable(ns, route) or route in ns.routes():
             continue
         taken = _key(route) in existing
         verb = "replace the route by" if taken else "add the route"
         summary = f"{verb} {' '.join(route_words(ns, route))} in {case.label(inode)}"
-        yield Fix(summary, (AddRoute(inode, route, taken),), "medium" if taken or not route.prefixlen else "low")
+        first, route = _reachable_gateway(ns, route)
+        changes = (*(AddRoute(inode, other) for other in first), AddRoute(inode, route, taken))
+        yield Fix(summary, changes, "medium" if taken or not route.prefixlen else "low")
+
+
+def _candidates(case: Case, inode: int, destination: str) -> Iterator[Route]:
+    yield from ways(case, inode, destination)
+    yield from ways_behind(case, inode, destination)
+
+
+def _reachable_gateway(ns: Namespace, route: Route) -> tuple[tuple[Route, ...], Route]:
+    """The kernel takes a gateway only if a route of scope link leads to it (fib_check_nh()): that one, if it is gone.
+
+    Where no address of the device would bring such a route, the gateway is declared to be on link.
+    """
+    first: list[Route] = []
+    hops: list[NextHop] = []
+    for hop in route.nexthops:
+        held = [ifa for ifa in ns.addresses(hop.oif) if hop.gateway and ifa.family == 2 and in_prefix(ifa, hop.gateway)]
+        if hop.gateway is None or hop.flags & RTNH_F_ONLINK or _on_link(ns, hop):
+            hops.append(hop)
+        elif held:
+            hops.append(hop)
+            first += [made for made in address_routes(held[0]) if made.table == 254]
+        else:
+            hops.append(replace(hop, flags=hop.flags | RTNH_F_ONLINK))
+    return tuple(first), replace(route, nexthops=tuple(hops))
+
+
+def _on_link(ns: Namespace, hop: NextHop) -> bool:
+    found = fib.lookup(ns, FibFlow(hop.gateway or "", oif=hop.oif))
+    return isinstance(found, FibHit) and found.route.scope >= RT_SCOPE_LINK
 
 
 def removal(case: Case, inode: int, route: Route) -> Fix:

@@ -61,7 +61,7 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
 
 
 def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
-    """The detours that get the packet past where it strayed: by another gateway, or by another device."""
+    """The detours past where the packet strayed: by another gateway of its device, or by another device."""
     useful = []
     for detour in detours(case, found.at, found.route, found.destination):
         hop = detour.hop
@@ -75,11 +75,8 @@ def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
 def finding(case: Case, found: Strayed, detour: Detour, title: str, explanation: str) -> Finding:
     """The finding about a route that leads astray, with how to see it."""
     hop = found.gateway or found.destination
-    proofs = [
-        Proof(
-            f"the packet takes {words(case, found.at, found.route)}", case.ip(found.at, "route", "get", found.destination)
-        )
-    ]
+    taken = words(case, found.at, found.route)
+    proofs = [Proof(f"the packet takes {taken}", case.ip(found.at, "route", "get", found.destination))]
     if found.unanswered:
         shown = case.ip(found.at, "neigh", "show", "to", hop)
         proofs.append(Proof(f"{hop} has no lladdr on {case.name(found.at)}", shown))

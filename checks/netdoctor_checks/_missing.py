@@ -8,12 +8,14 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer3 import AddRoute, SetSysctl
-from netdoctor.kernel.endings import NoRoute
+from netdoctor.fix.prefix import address_routes
+from netdoctor.kernel.endings import ArpNotAnswered, ForwardingOff, NoRoute
 from netdoctor.kernel.fib import RULE_ERRORS
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._additions import additions, is_block, through_down
 from netdoctor_checks._bare import bare
 from netdoctor_checks._decisions import prefix
+from netdoctor_checks._router import destination_of
 
 
 def lacks_route(case: Case, end: NoRoute) -> bool:
@@ -41,6 +43,22 @@ def missing_route(case: Case, end: NoRoute, title: str, explanation: str, proof:
         fixes += [*_dead(case, end), *(fix for fix in added if not _leads_to(fix, end.at.ifindex))]
     for fix in fixes or [None]:
         yield Finding(title, explanation, at, (proof, rules), fix)
+
+
+def forgotten_address(case: Case, end: NoRoute | ForwardingOff | ArpNotAnswered) -> Iterator[Finding]:
+    """The namespace has the address on a device, and its local table does not say so: someone deleted the entry."""
+    ns, label = case.ns(end.at), case.label(end.at)
+    address = end.destination if isinstance(end, NoRoute) else destination_of(end)
+    known = any(route.dst == address and route.type == "local" for route in ns.routes_to(255, address))
+    for ifa in ns.owners(address) if not known else ():
+        link, route = ns.link(ifa.ifindex), address_routes(ifa)[0]
+        if link is None or not link.up:
+            continue
+        title = f"{label} does not know {address} for its own: the local table lacks it"
+        why = f"{link.name} has {address}, and without an entry in the table local it is an address like any other."
+        proof = Proof("no entry says local", case.ip(end.at, "route", "show", "table", "local"))
+        fix = Fix(f"put {address} back into the local table of {label}", (AddRoute(end.at.inode, route),))
+        yield Finding(title, why, Place(end.at.inode, ifa.ifindex), (proof,), fix)
 
 
 def _leads_to(fix: Fix, ifindex: int) -> bool:

@@ -32,7 +32,9 @@ def strays(case: Case, home: int) -> list[Stray]:
         for link in ns.links_of_kind("veth") if ns is not None and known.inode != home else ():
             at = Place(known.inode, link.index)
             peer = case.peer(at)
-            if peer is None or peer.inode in (home, known.inode) or link.master or case.addresses(at) or forwards(case, at):
+            if peer is None or peer.inode in (home, known.inode) or link.master:
+                continue
+            if case.addresses(at) or forwards(case, at):
                 continue
             if _serves(case, peer) and len(case.ns(at).links()) > 2:
                 found.append(Stray(at, peer, home))

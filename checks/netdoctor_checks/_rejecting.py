@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
-from netdoctor.fix.change import Fix
+from netdoctor.fix.change import Fix, applied
+from netdoctor.fix.layer3 import AddRoute
 from netdoctor.kernel.endings import NoRoute
+from netdoctor.kernel.fib import FibFlow, FibHit, lookup
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._additions import additions, is_block, removal
 from netdoctor_checks._decisions import prefix
@@ -25,11 +27,21 @@ def refused(case: Case, end: NoRoute, kind: str, explanation: str) -> Iterator[F
         Proof(f"the route is of type {kind}", case.ip(end.at, "route", "show", *words)),
         Proof("it is the one that decides", case.ip(end.at, "route", "get", *_question(case, end))),
     )
-    fixes: list[Fix] = [removal(case, at.inode, route)]
-    if not is_block(ns, route):
-        fixes += additions(case, at.inode, end.destination)
-    for fix in fixes:
+    without = removal(case, at.inode, route)
+    added = [] if is_block(ns, route) else [*additions(case, at.inode, end.destination, end.source)]
+    for fix in [without, *added] if _enough(case, end, without, added) else [*added, without]:
         yield Finding(title, explanation, at, evidence, fix)
+
+
+def _enough(case: Case, end: NoRoute, without: Fix, added: list[Fix]) -> bool:
+    """Tell whether a sound route comes to light once the refusing one is gone; a mere default route may not be one."""
+    ns = applied(case.host, without.changes).namespace(end.at.inode)
+    found = lookup(ns, FibFlow(end.destination)) if ns is not None else None
+    if not added or not isinstance(found, FibHit) or found.route.prefixlen:
+        return not added or isinstance(found, FibHit)
+    routes = [change.route for change in added[0].changes if isinstance(change, AddRoute)]
+    left = {(hop.oif, hop.gateway) for hop in found.nexthops}
+    return any((hop.oif, hop.gateway) in left for route in routes for hop in route.nexthops)
 
 
 def _question(case: Case, end: NoRoute) -> tuple[str, ...]:

@@ -76,7 +76,11 @@ def elsewhere(entry: FdbEntry, dst: str) -> FdbEntry:
 def lladdr_changes(case: Case, one: Vtep, lladdr: str) -> tuple[Change, ...]:
     """Give a VTEP another lladdr, and its own permanent neighbours back, which it loses by that."""
     held = [n for n in case.ns(one.at).neighbours() if n.ifindex == one.at.ifindex and not n.proxy]
-    kept = [SetNeighbour(one.at.inode, one.at.ifindex, n.dst, n.lladdr) for n in held if n.lladdr and n.state in NUD_FIXED]
+    kept = [
+        SetNeighbour(one.at.inode, one.at.ifindex, n.dst, n.lladdr)
+        for n in held
+        if n.lladdr and n.state in NUD_FIXED
+    ]
     return (SetLladdr(one.at.inode, one.at.ifindex, lladdr), *kept)
 
 
@@ -100,20 +104,31 @@ def has_fixed(case: Case, one: Vtep) -> bool:
 def recreate(case: Case, one: Vtep, **fields: object) -> Change | None:
     """Make a VTEP anew with other settings; None where that cannot be done, or another device has them already."""
     data, home = replace(one.data, **fields), case.host.namespace(one.home)
-    taken = any(v.home == one.home and v.at != one.at and (v.data.vni, v.data.port) == (data.vni, data.port) for v in vteps(case, one.home))
+    taken = any(
+        v.home == one.home and v.at != one.at and (v.data.vni, v.data.port) == (data.vni, data.port)
+        for v in vteps(case, one.home)
+    )
     if home is None or taken or any(route.nh_id for route in lost_routes(case.ns(one.at), one.link)):
         return None
     under = home.link(data.link) if data.link else None
-    return RecreateVxlan(one.at.inode, one.at.ifindex, data, home.id, under.name if under is not None else None)
+    return RecreateVxlan(
+        one.at.inode, one.at.ifindex, data, home.id, under.name if under is not None else None
+    )
 
 
-def odd_first(case: Case, by: Vtep, there: Vtep, field: str) -> tuple[tuple[Vtep, object], tuple[Vtep, object]]:
+def odd_first(
+    case: Case, by: Vtep, there: Vtep, field: str
+) -> tuple[tuple[Vtep, object], tuple[Vtep, object]]:
     """Two VTEPs that differ in `field`, each with the other's value: first the one that most others do not agree with.
 
     Where nobody else votes, a device's name that ends in its VNI speaks for it; else the far one is the odd one.
     """
     mine, theirs = getattr(by.data, field), getattr(there.data, field)
-    others = [v for v in {v.at: v for one in (by, there) for v in overlay(case, one)}.values() if v.at not in (by.at, there.at)]
+    others = [
+        v
+        for v in {v.at: v for one in (by, there) for v in overlay(case, one)}.values()
+        if v.at not in (by.at, there.at)
+    ]
     votes = Counter(getattr(v.data, field) for v in others)
     doubt = votes[mine] == votes[theirs] and field == "vni" and there.link.name.endswith(str(theirs))
     odd_is_near = votes[theirs] > votes[mine] or (doubt and not by.link.name.endswith(str(mine)))
@@ -126,6 +141,10 @@ def underlay_devices(case: Case, by: Vtep, address: str) -> list[Link]:
     ns, found = case.ns(by.home), []
     for ifa in ns.addresses():
         link = ns.link(ifa.ifindex)
-        if link is not None and link.kind != "vxlan" and covers(ifa.address or ifa.local, ifa.prefixlen, address):
+        if (
+            link is not None
+            and link.kind != "vxlan"
+            and covers(ifa.address or ifa.local, ifa.prefixlen, address)
+        ):
             found.append(link)
     return found

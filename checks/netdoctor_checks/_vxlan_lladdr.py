@@ -70,5 +70,7 @@ def _told(case: Case, other: Vtep, odd: Vtep, lladdr: str) -> list[Change]:
         if held.ifindex == other.at.ifindex and owned(case, odd.home, held.dst):
             changes.append(DeleteFdb(other.at.inode, held))
     if changes and not reaches(case, other, odd, lladdr):
-        changes += [AddRemote(other.at.inode, remote(other, lladdr, dst)) for dst in addresses(case, odd, other)[:1]]
+        changes += [
+            AddRemote(other.at.inode, remote(other, lladdr, dst)) for dst in addresses(case, odd, other)[:1]
+        ]
     return changes

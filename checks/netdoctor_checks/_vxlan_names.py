@@ -1,4 +1,4 @@
-"""A neighbour entry at a VTEP that names an lladdr the owner of the address does not have, and the two ways to mend it."""
+"""A VTEP's neighbour entry that names an lladdr the owner of the address does not have, and two ways to mend it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _proxied(case: Case, one: Sent) -> Neighbour | None:
 
 
 def told(case: Case, wrong: Named) -> tuple[tuple[Change, ...], str]:
-    """Write the true lladdr at the VTEP that sends, with a remote for it, and let go of what was believed through it."""
+    """Write the true lladdr at the VTEP that sends, with a remote for it; forget what others believed through it."""
     at = wrong.by.at
     changes: list[Change] = [SetNeighbour(at.inode, at.ifindex, wrong.address, wrong.right)]
     if wrong.there is not None and not reaches(case, wrong.by, wrong.there, wrong.right):
@@ -77,7 +77,11 @@ def told(case: Case, wrong: Named) -> tuple[tuple[Change, ...], str]:
 def set_back(case: Case, wrong: Named) -> tuple[tuple[Change, ...], str]:
     """Give the far VTEP the lladdr that it is believed to have."""
     there = wrong.there
-    if there is None or there.at != wrong.owner or any(v.link.address == wrong.lladdr for v in vteps(case, there.home)):
+    if (
+        there is None
+        or there.at != wrong.owner
+        or any(v.link.address == wrong.lladdr for v in vteps(case, there.home))
+    ):
         return (), ""
     name = f"{case.name(there.at)} in {case.label(there.at)}"
     return lladdr_changes(case, there, wrong.lladdr), f"give {name} its former lladdr {wrong.lladdr} back"

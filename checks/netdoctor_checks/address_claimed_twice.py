@@ -50,8 +50,8 @@ def address_claimed_twice(walk: Walk, case: Case) -> Iterator[Finding]:
         show = ("addr", "show", "to", case.target)
         yield Finding(
             f"{case.target} is an address of {case.label(here)} and of {case.label(other)}",
-            f"{case.label(here)} answered this time; {case.where(other)} is on the same layer 2 with the same address, so "
-            "the next packet may reach that one.",
+            f"{case.label(here)} answered this time; {case.where(other)} is on the same layer 2 with the same address, "
+            "so the next packet may reach that one.",
             other,
             (
                 Proof(f"{case.label(here)} has the address", case.ip(here, *show)),

@@ -44,10 +44,11 @@ def address_is_broadcast(end: DeliveredElsewhere | NoRoute | MartianSource, case
         return
     at = Place(end.at.inode, next((hop.oif for hop in route.nexthops if hop.oif), 0))
     proofs = (Proof(f"{address} is a broadcast address here", case.ip(at, "route", "get", address)),)
-    fixes = []
+    fixes: list[Fix] = []
     for ifa in ns.addresses(at.ifindex):
         if any((made.type, made.dst) == ("broadcast", address) for made in address_routes(ifa)):
-            fixes += [fix for length in lengths(case, at, ifa)[:1] for fix in reprefixed(case, at, ifa, length, address)]
+            for length in lengths(case, at, ifa)[:1]:
+                fixes += reprefixed(case, at, ifa, length, address)
             text = f"delete {ifa.local}/{ifa.prefixlen} of {case.name(at)}"
             fixes.append(Fix(text, (DeleteAddress(at.inode, ifa),), "medium"))
     fixes.append(Fix(f"delete the broadcast route for {address}", (DeleteRoute(at.inode, route),), "medium"))

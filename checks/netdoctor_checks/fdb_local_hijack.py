@@ -71,7 +71,7 @@ def _finding(case: Case, bridge: Place, port: Place, address: str, entry: FdbEnt
         reason = f"a local entry on {name} says so"
     return Finding(
         f"{where} takes {address} for its own: {reason}",
-        f"{reason[0].upper()}{reason[1:]}, so the bridge passes frames for {address} up to the host, where nobody has it.",
+        f"The bridge passes frames for {address} up to the host, where nobody has it, since {reason}.",
         port,
         (Proof(f"the FDB of {case.name(bridge)} has {address} as permanent", fdb_show(case, bridge, address)),),
         fix,

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
-from netdoctor.kernel.endings import NoRoute
-from netdoctor_checks._missing import lacks_route, missing_route
+from netdoctor.kernel.endings import ArpNotAnswered, ForwardingOff, NoRoute
+from netdoctor_checks._missing import forgotten_address, lacks_route, missing_route
 
 
 @check("RTE001")
-def no_route(end: NoRoute, case: Case) -> Iterator[Finding]:
+def no_route(end: NoRoute | ForwardingOff | ArpNotAnswered, case: Case) -> Iterator[Finding]:
     """The namespace that sends has no route to the address.
 
     ## What it means
@@ -34,7 +34,8 @@ def no_route(end: NoRoute, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A firewall on the way. No packet leaves here, so a capture on any interface stays empty.
     """
-    if end.forwarding or not lacks_route(case, end):
+    yield from forgotten_address(case, end)
+    if not isinstance(end, NoRoute) or end.forwarding or not lacks_route(case, end):
         return
     label = case.label(end.at)
     if end.error == "EINVAL" and end.route is None:

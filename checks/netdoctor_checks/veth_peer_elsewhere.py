@@ -55,7 +55,7 @@ def _finding(case: Case, stray: Stray, fix: Fix) -> Finding:
     name, home = case.name(stray.at), case.label(stray.home)
     return Finding(
         f"{name}, the other end of {case.where(stray.peer)}, is in {case.label(stray.at)} and not in {home}",
-        f"The pair of {case.where(stray.peer)} leads to {case.label(stray.at)}, where {name} has no address and no bridge.",
+        f"The pair of {case.where(stray.peer)} leads to {case.label(stray.at)}, where {name} has no address or bridge.",
         stray.at,
         (
             Proof(f"{name} is in {case.label(stray.at)}", case.ip(stray.at, "-d", "link", "show", "dev", name)),

@@ -42,12 +42,16 @@ def vxlan_duplicate_vtep_mac(end: VxlanRefused, case: Case) -> Iterator[Finding]
     for odd, changes, lladdr in renamings(case, one, there):
         yield Finding(
             f"{case.where(there.at)} has {there.link.address}, the MAC address that the frame comes from",
-            f"{case.where(there.at)} takes what {case.where(one.by.at)} sends from {one.frame.src} for a frame of its own "
-            "that came back, and drops it.",
+            f"{case.where(there.at)} takes what {case.where(one.by.at)} sends from {one.frame.src} for a frame of its "
+            "own that came back, and drops it.",
             odd.at,
             (
                 link_proof(case, there.at, f"the receiver has {there.link.address}"),
-                link_proof(case, one.by.at, f"the sender {'has it too' if not one.by.link.master else 'passes it on'}"),
+                link_proof(
+                    case,
+                    one.by.at,
+                    f"the sender {'has it too' if not one.by.link.master else 'passes it on'}",
+                ),
             ),
             Fix(f"give {case.where(odd.at)} the lladdr {lladdr}, and tell the others", changes, "medium"),
         )

@@ -14,8 +14,9 @@ from netdoctor_checks._vxlan import sent, target
 from netdoctor_checks._vxlan_fixes import addresses, elsewhere, fdb_proof, link_proof, node, owned, reaches
 
 Astray = (
-    e.NeighbourUnresolved | e.NotForMe | e.VxlanRefused | e.VxlanNotSent | e.NoRoute | e.TtlExceeded | e.DeliveredElsewhere
-    | e.ArpNotAnswered | e.NotForwardedByBridge | e.ForwardingOff | e.MartianSource | e.ReversePath
+    e.NeighbourUnresolved | e.NotForMe | e.VxlanRefused | e.VxlanNotSent | e.NoRoute | e.TtlExceeded
+    | e.DeliveredElsewhere | e.ArpNotAnswered | e.NotForwardedByBridge | e.ForwardingOff | e.MartianSource
+    | e.ReversePath
 )  # fmt: skip
 
 
@@ -64,5 +65,8 @@ def vxlan_fdb_wrong_remote(end: Astray, case: Case) -> Iterator[Finding]:
                 fdb_proof(case, by.at, f"the entry for {entry.lladdr} has dst {entry.dst}"),
                 link_proof(case, there.at, f"the VTEP that should get it is {case.where(there.at)}"),
             ),
-            Fix(f"point the entry at {address}", (ReplaceRemote(by.at.inode, entry, elsewhere(entry, address)),)),
+            Fix(
+                f"point the entry at {address}",
+                (ReplaceRemote(by.at.inode, entry, elsewhere(entry, address)),),
+            ),
         )

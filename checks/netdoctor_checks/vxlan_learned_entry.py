@@ -46,7 +46,11 @@ def vxlan_learned_entry(walk: Walk, case: Case) -> Iterator[Finding]:
         if by is None or entry is None or entry in told or entry.static or entry.flags & NTF_EXT_LEARNED:
             continue
         ns = case.ns(by.at)
-        if entry not in ns.fdb(by.at.ifindex, entry.lladdr) or ns.fdb(by.at.ifindex, ZERO_MAC) or not by.data.ageing:
+        if (
+            entry not in ns.fdb(by.at.ifindex, entry.lladdr)
+            or ns.fdb(by.at.ifindex, ZERO_MAC)
+            or not by.data.ageing
+        ):
             continue
         told.add(entry)
         yield Finding(
@@ -55,7 +59,9 @@ def vxlan_learned_entry(walk: Walk, case: Case) -> Iterator[Finding]:
             "nothing else says where to send then.",
             by.at,
             (
-                fdb_proof(case, by.at, f"the entry for {entry.lladdr} is not permanent, and nothing is for flooding"),
+                fdb_proof(
+                    case, by.at, f"the entry for {entry.lladdr} is not permanent, and nothing is for flooding"
+                ),
                 link_proof(case, by.at, f"learning is on, ageing is {by.data.ageing} seconds"),
             ),
             Fix(f"make the entry for {entry.lladdr} permanent", (ReplaceRemote(by.at.inode, entry, entry),)),

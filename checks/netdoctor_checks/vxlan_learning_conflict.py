@@ -42,11 +42,16 @@ def vxlan_learning_conflict(end: VxlanRefused, case: Case) -> Iterator[Finding]:
         return
     entry, src = end.entry, end.packet.src
     right = Fix(f"point the entry at {src}", (ReplaceRemote(there.at.inode, entry, elsewhere(entry, src)),))
-    quiet = Fix(f"let {case.name(there.at)} not learn", (SetVxlan(there.at.inode, there.at.ifindex, learning=False),))
+    quiet = Fix(
+        f"let {case.name(there.at)} not learn", (SetVxlan(there.at.inode, there.at.ifindex, learning=False),)
+    )
     fixes = [(there.at, right), (there.at, quiet)]
     if entry.dst is not None and owned(case, one.by.home, entry.dst):
         usual = SetVxlan(one.by.at.inode, one.by.at.ifindex, local=entry.dst)
-        fixes = [(there.at, quiet), (one.by.at, Fix(f"send from {entry.dst}, which the others know", (usual,)))]
+        fixes = [
+            (there.at, quiet),
+            (one.by.at, Fix(f"send from {entry.dst}, which the others know", (usual,))),
+        ]
     for at, fix in fixes:
         yield Finding(
             f"{case.where(there.at)} has {entry.dst} for {entry.lladdr} and drops it when it comes from {src}",

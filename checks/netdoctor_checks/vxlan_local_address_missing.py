@@ -18,7 +18,9 @@ from netdoctor_checks._vxlan_fixes import link_proof, node, owned
 
 
 @check("VXL008")
-def vxlan_local_address_missing(end: VxlanNotSent | NeighbourUnresolved | NoRoute, case: Case) -> Iterator[Finding]:
+def vxlan_local_address_missing(
+    end: VxlanNotSent | NeighbourUnresolved | NoRoute, case: Case
+) -> Iterator[Finding]:
     """The VXLAN device's local address is not an address of its node.
 
     ## What it means
@@ -51,8 +53,8 @@ def vxlan_local_address_missing(end: VxlanNotSent | NeighbourUnresolved | NoRout
     for change, summary in _changes(case, there, there.data.local):
         yield Finding(
             f"{case.where(there.at)} sends from {there.data.local}, which is no address of {node(case, there)}",
-            f"The tunnel's local address is {there.data.local}; {node(case, there)} does not have it, so it can neither "
-            "send from it nor be reached by it.",
+            f"The tunnel's local address is {there.data.local}; {node(case, there)} does not have it, so it can "
+            "neither send from it nor be reached by it.",
             there.at,
             (
                 link_proof(case, there.at, f"the device has local {there.data.local}"),
@@ -64,8 +66,8 @@ def vxlan_local_address_missing(end: VxlanNotSent | NeighbourUnresolved | NoRout
 
 def _changes(case: Case, there: Vtep, local: str) -> Iterator[tuple[Change, str]]:
     """The address put back where its subnet is; then the device given an address that the node has."""
-    held = [ifa for ifa in case.ns(there.home).addresses() if ifa.family == 2 and not ifa.local.startswith("127.")]
-    held.sort(key=lambda ifa: (not covers(ifa.address or ifa.local, ifa.prefixlen, local), ifa.ifindex != there.data.link))
+    held = [ifa for ifa in case.ns(there.home).addresses() if ifa.family == 2 and ifa.local[:4] != "127."]
+    held.sort(key=lambda ifa: not covers(ifa.address or ifa.local, ifa.prefixlen, local))
     for ifa in held[:1]:
         back = Address(ifa.ifindex, 2, local, ifa.prefixlen, local)
         where = case.where(Place(there.home, ifa.ifindex))

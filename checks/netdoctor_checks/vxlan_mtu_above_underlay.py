@@ -50,12 +50,16 @@ def vxlan_mtu_above_underlay(walk: Walk, case: Case) -> Iterator[Finding]:
         told.add(by.at)
         yield Finding(
             f"{case.where(by.at)} has MTU {by.link.mtu}; {case.where(step.at)} under it has room for {room}",
-            f"Packets of more than {room} bytes become larger than {link.mtu} with their outer headers: they are cut into "
-            "fragments, or dropped where the tunnel forbids that.",
+            f"Packets of more than {room} bytes become larger than {link.mtu} with their outer headers: they are cut "
+            "into fragments, or dropped where the tunnel forbids that.",
             by.at,
             (
                 link_proof(case, by.at, f"the tunnel has mtu {by.link.mtu}"),
                 link_proof(case, step.at, f"the underlay has mtu {link.mtu}"),
             ),
-            Fix(f"set the MTU of {case.name(by.at)} to {room}", (SetMtu(by.at.inode, by.at.ifindex, room),), "medium"),
+            Fix(
+                f"set the MTU of {case.name(by.at)} to {room}",
+                (SetMtu(by.at.inode, by.at.ifindex, room),),
+                "medium",
+            ),
         )

@@ -45,15 +45,20 @@ def vxlan_neigh_missing(end: NoVtep | NeighbourUnresolved | ArpNotAnswered, case
     said = [lladdr for lladdr, _ in believed(case, hop.address, (by,)).most_common()]
     if any(case.ns(by.at).fdb(by.at.ifindex, ZERO_MAC)) and not (said or has_fixed(case, by)):
         return
-    holders = [v for place in case.owners(hop.address) if (v := vtep(case, place)) is not None and v.at != by.at]
+    holders = [
+        v for place in case.owners(hop.address) if (v := vtep(case, place)) is not None and v.at != by.at
+    ]
     for lladdr in dict.fromkeys([v.link.address for v in holders if v.link.address] + said):
         yield Finding(
             f"{case.where(by.at)} has no neighbour entry for {hop.address}, its next hop",
-            f"The kernel can only ask by broadcast for the MAC address of {hop.address}, and whom {case.name(by.at)} could "
-            f"flood that to does not answer. The VTEP there has {lladdr}.",
+            f"The kernel can only ask by broadcast for the MAC address of {hop.address}, and whom {case.name(by.at)} "
+            f"could flood that to does not answer. The VTEP there has {lladdr}.",
             by.at,
             (
-                Proof(f"no usable entry for {hop.address}", case.ip(by.at, "neigh", "show", "dev", case.name(by.at))),
+                Proof(
+                    f"no usable entry for {hop.address}",
+                    case.ip(by.at, "neigh", "show", "dev", case.name(by.at)),
+                ),
                 fdb_proof(case, by.at, "no entry for flooding leads to an answer"),
             ),
             Fix(

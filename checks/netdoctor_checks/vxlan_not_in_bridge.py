@@ -6,15 +6,21 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
-from netdoctor.facts.links import Link
 from netdoctor.fix.change import Change, Fix, applied
 from netdoctor.fix.layer2 import SetMaster
 from netdoctor.kernel import endings as e
-from netdoctor.kernel import topology
-from netdoctor_checks._vxlan import Vtep, overlay, vtep
 from netdoctor_checks._vxlan_fixes import link_proof
+from netdoctor_checks._vxlan_loose import bridges_for, each, is_loose, nearby
 
-Missed = e.NeighbourUnresolved | e.ArpNotAnswered | e.NotForMe | e.NotForwardedByBridge | e.NoVtep | e.ForwardingOff | e.NoRoute
+Missed = (
+    e.NeighbourUnresolved
+    | e.ArpNotAnswered
+    | e.NotForMe
+    | e.NotForwardedByBridge
+    | e.NoVtep
+    | e.ForwardingOff
+    | e.NoRoute
+)
 
 
 @check("VXL012")
@@ -39,16 +45,17 @@ def vxlan_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A missing FDB entry of the bridge: with the VTEP outside, it cannot learn any.
     """
-    loose = [(one, bridge) for one in _nearby(case) if _loose(case, one) for bridge in _bridges(case, one)]
+    loose = [
+        (one, bridge) for one in nearby(case) if is_loose(case, one) for bridge in bridges_for(case, one)
+    ]
     changes = [SetMaster(one.at.inode, one.at.ifindex, bridge.index) for one, bridge in loose]
     helpful = [n for n, change in enumerate(changes) if case.progress(applied(case.host, (change,))) > 0]
     for number in helpful or ([0] if len({one.at for one, _ in loose}) > 1 else []):
         one, bridge = loose[number]
-        several: tuple[Change, ...] = (changes[number],) if helpful else _each(loose, changes)
+        several: tuple[Change, ...] = (changes[number],) if helpful else each(loose, changes)
         yield Finding(
             f"{case.where(one.at)} is in no bridge",
-            f"{case.name(one.at)} is the way from {bridge.name} to the other nodes, and has no master: nothing passes "
-            "between the bridge and the tunnel.",
+            f"{case.name(one.at)}, the way from {bridge.name} to the other nodes, has no master: nothing gets through.",
             one.at,
             (
                 link_proof(case, one.at, f"{case.name(one.at)} shows no master"),
@@ -56,31 +63,3 @@ def vxlan_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
             ),
             Fix(f"make {case.name(one.at)} a port of {bridge.name}", several),
         )
-
-
-def _nearby(case: Case) -> list[Vtep]:
-    """The VTEPs of the namespaces that the packet came by, and of those around the destination."""
-    inodes = {step.at.inode for step in case.walk.steps}
-    inodes |= {place.inode for owner in case.owners(case.target) for place in case.segment(owner)}
-    known = [vtep(case, place) for place, _ in topology.vteps(case.host) if place.inode in inodes]
-    return [one for one in known if one is not None]
-
-
-def _each(loose: list[tuple[Vtep, Link]], changes: list[SetMaster]) -> tuple[Change, ...]:
-    """One change for every loose VTEP: together they may help where one alone does not."""
-    first = {one.at: change for (one, _), change in reversed(list(zip(loose, changes, strict=True)))}
-    return tuple(first[at] for at in dict.fromkeys(one.at for one, _ in loose))
-
-
-def _loose(case: Case, one: Vtep) -> bool:
-    """A VTEP without master and without addresses, one of whose fellows is a port."""
-    return not one.link.master and not case.addresses(one.at) and any(v.link.master for v in overlay(case, one))
-
-
-def _bridges(case: Case, one: Vtep) -> list[Link]:
-    """The bridges it may belong to: those without a VTEP of their own first, then those of a fellow's bridge's name."""
-    ns = case.ns(one.at)
-    names = {case.ns(v.at).link(v.link.master) for v in overlay(case, one) if v.link.master}
-    wanted = {link.name for link in names if link is not None}
-    found = [link for link in ns.links_of_kind("bridge") if all(port.kind != "vxlan" for port in ns.ports(link.index))]
-    return sorted(found, key=lambda link: link.name not in wanted)[:3]

@@ -25,8 +25,8 @@ def vxlan_port_mismatch(end: VxlanRefused, case: Case) -> Iterator[Finding]:
     __udp4_lib_rcv() drops the packet and answers ICMP port unreachable to the node, which does not pass it on.
 
     ## See it yourself
-    `ip -d link show DEV` prints `dstport` on each node; `bridge fdb show dev DEV` prints `port N` where an entry has one
-    of its own; `ss -uln` on the far node lists the open port. NoPorts of `nstat -az UdpNoPorts` counts there.
+    `ip -d link show DEV` prints `dstport` on each node; `bridge fdb show dev DEV` prints `port N` where an entry has
+    one of its own; `ss -uln` on the far node lists the open port. NoPorts of `nstat -az UdpNoPorts` counts there.
 
     ## How to fix it
     The port cannot be changed in a device that exists: delete it and make it anew with the right `dstport`, with all
@@ -37,7 +37,12 @@ def vxlan_port_mismatch(end: VxlanRefused, case: Case) -> Iterator[Finding]:
     """
     one = sent(case, end)
     there = counterpart(case, one, end) if one is not None else None
-    if end.why not in ("port-closed", "vni") or one is None or there is None or there.data.port == end.packet.dport:
+    if (
+        end.why not in ("port-closed", "vni")
+        or one is None
+        or there is None
+        or there.data.port == end.packet.dport
+    ):
         return
     for at, fix in alternatives(case, one, there, "port"):
         yield Finding(

@@ -46,11 +46,14 @@ def vxlan_proxy_no_neighbour(end: ArpNotAnswered, case: Case) -> Iterator[Findin
         change = SetNeighbour(end.at.inode, end.at.ifindex, end.address, lladdr)
         yield Finding(
             f"{case.where(end.at)} answers ARP itself and has no neighbour entry for {end.address}",
-            f"{end.sender} asks who has {end.address}; {case.name(end.at)} has proxy set, finds no valid entry and drops "
-            f"the question instead of flooding it. The owner has {lladdr}.",
+            f"{end.sender} asks who has {end.address}; {case.name(end.at)} has proxy set, finds no valid entry and "
+            f"drops the question instead of flooding it. The owner has {lladdr}.",
             end.at,
             (
-                Proof(f"no valid entry for {end.address}", case.ip(end.at, "neigh", "show", "dev", case.name(end.at))),
+                Proof(
+                    f"no valid entry for {end.address}",
+                    case.ip(end.at, "neigh", "show", "dev", case.name(end.at)),
+                ),
                 link_proof(case, end.at, "the device has proxy set"),
             ),
             Fix(f"say that {end.address} is at {lladdr}", (change,)),

@@ -52,7 +52,8 @@ def vxlan_remote_is_self(end: Returned, case: Case) -> Iterator[Finding]:
         return
     known = addresses(case, there, by) if there is not None else []
     fixes = [
-        Fix(f"point the entry at {dst}", (ReplaceRemote(by.at.inode, entry, elsewhere(entry, dst)),)) for dst in known
+        Fix(f"point the entry at {dst}", (ReplaceRemote(by.at.inode, entry, elsewhere(entry, dst)),))
+        for dst in known
     ]
     for fix in fixes or [Fix("delete the entry", (DeleteFdb(by.at.inode, entry),))]:
         yield Finding(

@@ -47,18 +47,29 @@ def vxlan_underlay_loop(end: VxlanNotSent, case: Case) -> Iterator[Finding]:
         return
     route = found.route
     prefix = f"{route.dst}/{route.prefixlen}" if route.prefixlen else "default"
-    fixes = [Fix(f"delete the route {prefix}", (DeleteRoute(inode, route),), "low" if route.prefixlen == 32 else "medium")]
+    fixes = [
+        Fix(
+            f"delete the route {prefix}",
+            (DeleteRoute(inode, route),),
+            "low" if route.prefixlen == 32 else "medium",
+        )
+    ]
     for link in underlay_devices(case, one.by, end.remote):
-        direct = Route(2, route.table, end.remote, 32, nexthops=(NextHop(link.index),), scope=RT_SCOPE_LINK, protocol=3)
+        direct = Route(
+            2, route.table, end.remote, 32, nexthops=(NextHop(link.index),), scope=RT_SCOPE_LINK, protocol=3
+        )
         fixes.append(Fix(f"reach {end.remote} through {link.name}", (AddRoute(inode, direct, instead=True),)))
     for fix in fixes if route.prefixlen == 32 or len(fixes) == 1 else fixes[::-1]:
         yield Finding(
             f"{case.where(one.by.at)} should send to {end.remote}, and the route {prefix} leads back into it",
-            f"The outer packet to {end.remote} takes the route {prefix} dev {one.by.link.name}: the tunnel would have to "
-            "be sent through itself, so the kernel drops it.",
+            f"The outer packet to {end.remote} takes the route {prefix} dev {one.by.link.name}: the tunnel would have "
+            "to be sent through itself, so the kernel drops it.",
             one.by.at,
             (
-                Proof(f"the way to {end.remote} is {one.by.link.name}", case.ip(Place(inode, 0), "route", "get", end.remote)),
+                Proof(
+                    f"the way to {end.remote} is {one.by.link.name}",
+                    case.ip(Place(inode, 0), "route", "get", end.remote),
+                ),
                 fdb_proof(case, one.by.at, f"{end.remote} is the remote"),
             ),
             fix,

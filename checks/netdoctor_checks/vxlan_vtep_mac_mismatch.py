@@ -12,7 +12,15 @@ from netdoctor_checks._vxlan import sent
 from netdoctor_checks._vxlan_fixes import believed
 from netdoctor_checks._vxlan_names import named_by, set_back, told
 
-Stray = e.NotForMe | e.NoVtep | e.ForwardingOff | e.DeliveredElsewhere | e.NoRoute | e.TtlExceeded | e.NotForwardedByBridge
+Stray = (
+    e.NotForMe
+    | e.NoVtep
+    | e.ForwardingOff
+    | e.DeliveredElsewhere
+    | e.NoRoute
+    | e.TtlExceeded
+    | e.NotForwardedByBridge
+)
 
 
 @check("VXL004")
@@ -53,8 +61,8 @@ def vxlan_vtep_mac_mismatch(end: Stray, case: Case) -> Iterator[Finding]:
         near = changes[0].inode == one.by.at.inode
         yield Finding(
             f"{case.where(one.by.at)} says that {wrong.address} is at {wrong.lladdr}; it is at {wrong.right}",
-            f"Frames for {wrong.address} are addressed to {wrong.lladdr}, which {case.where(wrong.owner)} does not have, "
-            "so whoever gets them drops them as somebody else's.",
+            f"Frames for {wrong.address} are addressed to {wrong.lladdr}, which {case.where(wrong.owner)} does not "
+            "have, so whoever gets them drops them as somebody else's.",
             one.by.at if near else wrong.owner,
             (
                 Proof(

@@ -8,8 +8,7 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import DeleteNeighbour, SetNeighbour
-from netdoctor.kernel.endings import Ending, NotForMe
-from netdoctor.kernel.packet import Place
+from netdoctor.kernel.endings import Ending
 from netdoctor_checks._hop import Hop, doors, hops, station
 from netdoctor_checks._mac import lladdr, stations_with
 
@@ -46,9 +45,6 @@ def wrong_lladdr(end: Ending, case: Case) -> Iterator[Finding]:
         if hop.lladdr in right:
             continue
         yield from _findings(case, hop, right)
-    if isinstance(end, NotForMe):
-        for hop in hops(case, end)[-1:]:
-            yield _unexplained(end, case, hop)
 
 
 def _right(case: Case, hop: Hop) -> list[str]:
@@ -84,15 +80,3 @@ def _findings(case: Case, hop: Hop, right: list[str]) -> Iterator[Finding]:
             tuple(proofs),
             fix,
         )
-
-
-def _unexplained(end: NotForMe, case: Case, hop: Hop) -> Finding:
-    """What is certain even where no entry is to blame: the frame is addressed to somebody else."""
-    place: Place = end.at
-    name = case.name(place)
-    return Finding(
-        f"the frame for {hop.address} arrives at {case.where(place)} but is addressed to {end.frame.dst}",
-        f"{name} has the lladdr {lladdr(case, place)}; a frame for another one is dropped above layer 2 (PACKET_OTHERHOST).",
-        place,
-        (Proof(f"the lladdr of {name} is {lladdr(case, place)}", case.ip(place, "link", "show", "dev", name)),),
-    )

@@ -33,18 +33,17 @@ class Leave(Change, frozen=True):
         draft.addresses = tuple(ifa for ifa in draft.addresses if ifa.ifindex != self.ifindex)
         draft.neighbours = tuple(entry for entry in draft.neighbours if entry.ifindex != self.ifindex)
         draft.fdb = tuple(entry for entry in draft.fdb if entry.ifindex != self.ifindex)
-        draft.routes = tuple(
-            route for route in draft.routes if all(hop.oif != self.ifindex for hop in route.nexthops) or not route.nexthops
-        )
+        mine = {route for route in draft.routes if any(hop.oif == self.ifindex for hop in route.nexthops)}
+        draft.routes = tuple(route for route in draft.routes if route not in mine)
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
-        words = ("link", "set", "dev", name_of(ns, self.ifindex), "netns", command.target(self.target), "name", self.name)
-        return [command.ip(ns.id, *words)]
+        words = ("link", "set", "dev", name_of(ns, self.ifindex), "netns", command.target(self.target))
+        return [command.ip(ns.id, *words, "name", self.name)]
 
 
 class Arrive(Change, frozen=True):
-    """The device as it is after the move; `peer` is the namespace of its pair's other end. It has no command of its own."""
+    """The device as it is after the move; `peer` is the namespace of its pair's other end. No command."""
 
     link: Link
     peer: int
@@ -61,7 +60,7 @@ class Arrive(Change, frozen=True):
 
 
 class Rewire(Change, frozen=True):
-    """What the pair's other end sees of the move: another ifindex in another namespace. It has no command of its own."""
+    """What the pair's other end sees of the move: another ifindex in another namespace.."""
 
     ifindex: int
     iflink: int
@@ -78,7 +77,9 @@ class Rewire(Change, frozen=True):
         return []
 
 
-def move(host: Host, inode: int, ifindex: int, target: int, name: str, peer: tuple[int, int]) -> tuple[int, tuple[Change, ...]]:
+def move(
+    host: Host, inode: int, ifindex: int, target: int, name: str, peer: tuple[int, int]
+) -> tuple[int, tuple[Change, ...]]:
     """Return the ifindex that a pair's end has in the namespace `target`, and the changes that take it there.
 
     `peer` is the namespace and ifindex of the other end. Raises KeyError where a namespace or the device is gone.
@@ -91,5 +92,5 @@ def move(host: Host, inode: int, ifindex: int, target: int, name: str, peer: tup
     index = ifindex if ifindex not in taken else max(taken) + 1
     flags = link.flags & ~(IFF_UP | IFF_LOWER_UP)
     moved = replace(link, index=index, name=name, flags=flags, master=None, port=None, slave_kind=None)
-    changes = (Leave(inode, ifindex, there.id, name), Arrive(target, moved, peer[0]), Rewire(peer[0], peer[1], index, target))
-    return index, changes
+    rewired = Rewire(peer[0], peer[1], index, target)
+    return index, (Leave(inode, ifindex, there.id, name), Arrive(target, moved, peer[0]), rewired)

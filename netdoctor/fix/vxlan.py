@@ -48,7 +48,7 @@ class AddRemote(Change, frozen=True):
 class ReplaceRemote(Change, frozen=True):
     """Put a permanent remote in the place of another of the same lladdr.
 
-    vxlan_fdb_update_existing() replaces unicast entries only; of a flood list the new one is added, the old one deleted.
+    vxlan_fdb_update_existing() replaces unicast entries only; a flood list gets the new one and loses the old.
     """
 
     old: FdbEntry
@@ -103,7 +103,7 @@ class SetVxlan(Change, frozen=True):
 
 
 class RecreateVxlan(Change, frozen=True):
-    """Delete a VXLAN device and make it anew with another VNI, UDP port or GBP flag, which the kernel does not change in use.
+    """Delete a VXLAN device and make it anew, with another VNI, UDP port or GBP flag: they cannot be changed in use.
 
     All that hangs on the device goes with it and is put back: lladdr, MTU, addresses, bridge and port flags, sysctls,
     routes, permanent neighbours, remotes. `home` is the namespace of the underlay, where the device has to be made.

@@ -20,7 +20,7 @@ def ipv4_addresses(ns: Namespace, ifindex: int) -> tuple[Address, ...]:
 
 def select_address(ns: Namespace, link: Link, dst: str | None, scope: int = RT_SCOPE_UNIVERSE) -> str | None:
     """Pick the primary address of `link` that suits `dst` within `scope`, else one of another device, else None."""
-    ceiling = RT_SCOPE_HOST if conf_or(ns, link.name, "route_localnet") else RT_SCOPE_LINK
+    ceiling = RT_SCOPE_LINK if conf_or(ns, link.name, "route_localnet") else RT_SCOPE_HOST
     first = None
     for ifa in ipv4_addresses(ns, link.index):
         if ifa.secondary or min(ifa.scope, ceiling) > scope:

@@ -24,7 +24,7 @@ from netdoctor.endpoints import Request
 from netdoctor.errors import UsageError
 from netdoctor.facts.host import Host, NamespaceFacts, NamespaceId
 from netdoctor.lab.fixtures import PACKAGE, load_faults, load_networks
-from netdoctor.lab.lab import PREFIX, Lab
+from netdoctor.lab.lab import Lab
 from netdoctor.lab.netns import FOLDER
 from netdoctor.lab.records import Fault
 from netdoctor.snapshot import Snapshot, decode, take
@@ -65,6 +65,9 @@ def _anonymous(facts: NamespaceFacts, numbers: Mapping[int, int], name: str) -> 
     return replace(
         facts,
         id=NamespaceId(numbers[facts.id.inode], (name,), (str(FOLDER / name),)),
+        # Tables that the kernel keeps by a hash with a random seed; of one lladdr the order stays as it was.
+        neighbours=tuple(sorted(facts.neighbours, key=lambda entry: (entry.ifindex, entry.dst))),
+        fdb=tuple(sorted(facts.fdb, key=lambda entry: (entry.ifindex, entry.lladdr))),
         nsids={nsid: numbers[inode] for nsid, inode in facts.nsids.items() if inode in numbers},
     )
 
