@@ -19,10 +19,11 @@ GENERATED = "02:42:"
 
 
 class Clue(NamedTuple):
-    """An address that the device may have had, and what tells so."""
+    """An address that the device may have had, and what tells so; `certain` where it is more than a guess."""
 
     address: str
     why: str
+    certain: bool = True
 
 
 def bare(ns: Namespace) -> bool:
@@ -31,8 +32,19 @@ def bare(ns: Namespace) -> bool:
     return all(ifa.ifindex in loopbacks for ifa in ns.addresses() if ifa.family == 2)
 
 
+def unaddressed(case: Case, at: Place) -> bool:
+    """Tell whether a device is the end of a container's cable, and has no IPv4 address."""
+    link = case.link(at)
+    if link is None or link.master or link.kind not in ("veth", "macvlan") or case.addresses(at):
+        return False
+    pair = case.peer(at)
+    return pair is not None and pair.inode != at.inode and not case.ns(at).links_of_kind("bridge")
+
+
 def device(case: Case, inode: int) -> Place | None:
     """The device of a bare namespace that should have the address; None where it has only a loopback."""
+    if case.host.namespace(inode) is None:
+        return None
     found = [Place(inode, link.index) for link in layer3_devices(case.ns(inode))]
     return min(found, key=lambda place: case.peer(place) is None, default=None)
 
@@ -42,7 +54,7 @@ def clues(case: Case, at: Place, asked: str | None) -> Iterator[Clue]:
     link, peer = case.link(at), case.peer(at)
     prefixes = prefixes_near(case, at)
     if asked is not None and not case.owners(asked):
-        yield Clue(asked, "it is the address asked for")
+        yield Clue(asked, "it is the address asked for", False)
     lladdr = link.address if link is not None else None
     if lladdr and lladdr.startswith(GENERATED):
         yield Clue(str(ip_address(bytes.fromhex(lladdr[6:].replace(":", "")))), f"its lladdr {lladdr} was made from it")
@@ -58,7 +70,7 @@ def clues(case: Case, at: Place, asked: str | None) -> Iterator[Clue]:
         if 16 <= length < 31:
             hosts = (str(host) for host in list(ip_network(f"{text}/{length}", strict=False).hosts())[1:])
             free = next((host for host in hosts if not case.owners(host)), None)
-            yield from [Clue(free, "nobody has it in that subnet")] if free else []
+            yield from [Clue(free, "nobody has it in that subnet", False)] if free else []
 
 
 def prefixes_near(case: Case, at: Place) -> list[tuple[str, int]]:

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdoctor.case import Case
+from netdoctor.facts.records import RT_SCOPE_LINK, RT_TABLE_MAIN, NextHop, Route
 from netdoctor.fix.change import Change, Fix, applied
 from netdoctor.fix.layer2 import SetMaster, SetUp
+from netdoctor.fix.layer3 import AddRoute, SetSysctl
 from netdoctor.fix.move import move
 from netdoctor.kernel.packet import Place
+from netdoctor.kernel.source import in_prefix
 from netdoctor_checks._bare import Clue, clues, remedies
 from netdoctor_checks._routes import MAX_SIBLINGS, forwards
-from netdoctor_checks._wiring import Sought, bridges
 
 
 class Stray(NamedTuple):
@@ -72,17 +74,44 @@ def _usual_name(case: Case, stray: Stray) -> str:
     return names.most_common(1)[0][0] if names else "eth0"
 
 
-def host_end_astray(case: Case, hop: Sought, owner: Place) -> Iterator[tuple[Stray, Fix]]:
-    """The host end of the seeker's (or the owner's) pair is in a namespace without the bridge that the other is on."""
-    for near, far in ((hop.at, owner), (owner, hop.at)):
-        end = case.peer(near)
-        link = case.link(end) if end is not None else None
-        if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
-            continue
-        for inode in {place.inode for place in case.segment(far)} - {end.inode, near.inode}:
-            for bridge in bridges(case, far, inode):
-                stray = Stray(end, near, inode)
-                taken = case.ns(inode).link_named(link.name) is not None
-                index, changes = _moved(case, stray, f"veth{link.index}x" if taken else link.name)
-                summary = f"move {link.name} to {case.label(inode)}, as a port of {case.name(bridge)}"
-                yield stray, Fix(summary, (*changes, SetMaster(inode, index, bridge.ifindex)), "high")
+def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Stray, Fix]]:
+    """The host end of the pair of `near` is in a namespace that is no host of containers: fixes that move it to one."""
+    end = case.peer(near)
+    link = case.link(end) if end is not None else None
+    if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
+        return
+    for home in _hosts(case, end.inode):
+        ns = case.ns(home)
+        taken = ns.link_named(link.name) is not None
+        index, changes = _moved(case, Stray(end, near, home), f"veth{link.index}x" if taken else link.name)
+        stray, summary = Stray(end, near, home), f"move {link.name} to {case.label(home)}"
+        for bridge in ns.links_of_kind("bridge"):
+            fix = Fix(f"{summary}, as a port of {bridge.name}", (*changes, SetMaster(home, index, bridge.index)), "high")
+            if _shares(case, Place(home, bridge.index), near):
+                yield stray, fix
+        if any(hop.oif is not None and case.peer(Place(home, hop.oif)) for hop in _host_routes(case, home)):
+            name = f"veth{link.index}x" if taken else link.name
+            route = Route(2, 254, address, 32, "unicast", (NextHop(index),), scope=RT_SCOPE_LINK, protocol=3)
+            proxy = SetSysctl(home, f"ipv4/conf/{name}/proxy_arp", "1")
+            yield stray, Fix(f"{summary}, with a route and proxy_arp", (*changes, proxy, AddRoute(home, route, True)), "high")
+
+
+def _hosts(case: Case, besides: int) -> list[int]:
+    """The namespaces that hold the other ends of most pairs, and forward."""
+    held: Counter[int] = Counter()
+    for known in case.host.namespaces():
+        ns = case.host.namespace(known.inode)
+        ends = ns.links_of_kind("veth") if ns is not None and known.inode != besides else ()
+        held[known.inode] += sum(link.link_netnsid is not None and forwards(case, Place(known.inode, link.index)) for link in ends)
+    return [inode for inode, count in held.most_common(3) if count]
+
+
+def _shares(case: Case, bridge: Place, near: Place) -> bool:
+    """Tell whether somebody on the bridge has an address of the subnet of `near`."""
+    there = [ifa for place in case.segment(bridge) for ifa in case.addresses(place)]
+    return any(ifa.prefixlen < 32 and in_prefix(ifa, own.local) for ifa in there for own in case.addresses(near))
+
+
+def _host_routes(case: Case, inode: int) -> list[NextHop]:
+    routes = (route for route in case.ns(inode).routes() if route.prefixlen == 32 and route.table == RT_TABLE_MAIN)
+    return [hop for route in routes for hop in route.nexthops if hop.gateway is None]

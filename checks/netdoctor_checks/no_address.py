@@ -8,7 +8,7 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoAddress, NoRoute
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._bare import bare, clues, device, remedies
+from netdoctor_checks._bare import bare, clues, device, remedies, unaddressed
 from netdoctor_checks._wiring import destination, sought
 
 
@@ -34,12 +34,10 @@ def no_address(end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered, 
     ## Often taken for
     A dead container, or a cable fault: the device is up and has carrier.
     """
-    for inode in _suspects(case, end):
-        at = device(case, inode)
-        if at is None:
-            continue
+    for at in _suspects(case, end):
+        inode = at.inode
         name, label = case.name(at), case.label(at)
-        title = f"{label} has no IPv4 address"
+        title = f"{name} in {label} has no IPv4 address"
         why = f"{name} is the device of {label}, but has no IPv4 address to send from, or to answer ARP for."
         proofs = (Proof(f"{name} has no IPv4 address", case.ip(at, "-4", "addr", "show", "dev", name)),)
         here, there = case.question.source, case.question.destination
@@ -53,21 +51,20 @@ def no_address(end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered, 
             yield Finding(title, why, at, proofs)
 
 
-def _suspects(case: Case, end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered) -> list[int]:
-    """The namespaces without an address that explain the ending."""
+def _suspects(case: Case, end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered) -> list[Place]:
+    """The devices without an address that explain the ending."""
     if isinstance(end, NoAddress | NoRoute):
-        return [end.at.inode] if case.host.namespace(end.at.inode) is not None and bare(case.ns(end.at)) else []
+        return [at for at in [device(case, end.at.inode)] if at is not None and bare(case.ns(at))]
     hop = sought(case, end)
     if hop is None or hop.address != destination(case, end) or case.owners(hop.address):
         return []
     known = case.question.destination.inode
-    near = {place.inode for place in case.segment(hop.at)} | ({known} if known else set())
-    others = near - {hop.at.inode}
-    found = [inode for inode in others if case.host.namespace(inode) is not None and bare(case.ns(inode))]
-    certain = [inode for inode in found if inode == known]
-    return certain or [inode for inode in found if _was(case, inode, hop.address)] or (found if len(found) == 1 else [])
+    own = device(case, known) if known is not None and bare(case.ns(known)) else None
+    if own is not None:
+        return [own]
+    found = [place for place in case.segment(hop.at) if place.inode != hop.at.inode and unaddressed(case, place)]
+    return [place for place in found if _was(case, place, hop.address)] or (found if len(found) == 1 else [])
 
 
-def _was(case: Case, inode: int, address: str) -> bool:
-    at: Place | None = device(case, inode)
-    return at is not None and any(clue.address == address for clue in clues(case, at, None))
+def _was(case: Case, at: Place, address: str) -> bool:
+    return any(clue.address == address and clue.certain for clue in clues(case, at, None))

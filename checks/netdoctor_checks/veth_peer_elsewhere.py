@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
-from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoAddress, NoRoute
+from netdoctor.kernel.endings import ForwardingOff, NoAddress, NoRoute
+from netdoctor.kernel.packet import Place
 from netdoctor_checks._moved import Stray, host_end_astray, return_of, strays
-from netdoctor_checks._wiring import cut_off
+from netdoctor_checks._wiring import Missed, destination, sending_route
 
-Ends = NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered
+Ends = Missed | NoAddress | NoRoute | ForwardingOff
 
 
 @check("LNK004")
@@ -36,9 +37,9 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A container that lost its network: on the host the port looks healthy.
     """
-    if isinstance(end, NeighbourUnresolved | ArpNotAnswered):
-        for hop, owner in cut_off(case, end):
-            for stray, fix in host_end_astray(case, hop, owner):
+    if isinstance(end, Missed | ForwardingOff):
+        for near, address in _ends(case, end):
+            for stray, fix in host_end_astray(case, near, address):
                 yield _finding(case, stray, fix)
     question = case.question
     inode = end.at.inode if isinstance(end, NoAddress | NoRoute) else question.destination.inode or 0
@@ -49,6 +50,14 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     for stray in strays(case, inode)[:3]:
         for _, fix in return_of(case, stray, asked, towards):
             yield _finding(case, stray, fix)
+
+
+def _ends(case: Case, end: Missed | ForwardingOff) -> list[tuple[Place, str]]:
+    """The containers' devices on both sides of what failed, with the address each is reached by."""
+    sent = sending_route(case, end.step, end.at.inode if isinstance(end, ForwardingOff) else None)
+    owners = case.owners(destination(case, end))
+    near = [place for place in ([sent[0]] if sent is not None else []) if case.addresses(place)]
+    return [(place, case.addresses(place)[0].local) for place in dict.fromkeys((*near, *owners)) if case.addresses(place)]
 
 
 def _finding(case: Case, stray: Stray, fix: Fix) -> Finding:

@@ -42,16 +42,17 @@ def wrong_lladdr(end: Ending, case: Case) -> Iterator[Finding]:
         if hop.entry is None or link is None or link.noarp or link.kind == "vxlan":
             continue
         right = _right(case, hop)
-        if hop.lladdr in right:
+        if not right or hop.lladdr in right:
             continue
         yield from _findings(case, hop, right)
 
 
 def _right(case: Case, hop: Hop) -> list[str]:
-    """The lladdrs by which the next hop can be reached; where nobody owns its address, all others on the segment."""
+    """The lladdrs by which the next hop can be reached; on a pair whose far end stands in for it, that of the far end."""
     places = doors(case, hop)
     if not places:
-        places = [p for p in case.segment(hop.at) if p != hop.at and (station(case, p) or case.link(p) is None)]
+        others = [place for place in case.segment(hop.at) if place != hop.at and station(case, place)]
+        places = others if len(others) == 1 else []
     return [address for place in dict.fromkeys(places) if (address := lladdr(case, place)) is not None]
 
 

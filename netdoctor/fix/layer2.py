@@ -278,7 +278,8 @@ class DeleteFdb(Change, frozen=True):
         """See `Change.commands`."""
         entry = self.entry
         words = ["fdb", "del", entry.lladdr, "dev", name_of(ns, entry.ifindex)]
-        words += ["dst", entry.dst] if entry.dst else ["master"]
+        own = entry.master in (None, entry.ifindex)
+        words += ["dst", entry.dst] if entry.dst else ["self"] if own else ["master"]
         words += ["via", name_of(ns, entry.via)] if entry.via else []
         words += ["port", str(entry.port)] if entry.port else []
         words += ["vni", str(entry.vni)] if entry.vni else []

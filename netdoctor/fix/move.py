@@ -15,6 +15,7 @@ from netdoctor.fix import command
 from netdoctor.fix.change import Change
 from netdoctor.fix.command import Argv
 from netdoctor.fix.layer2 import name_of
+from netdoctor.fix.vxlan import CONF
 
 #: Link-netnsids that no kernel hands out are free to stand for a namespace in the facts.
 FIRST_NSID = 1 << 20
@@ -52,6 +53,11 @@ class Arrive(Change, frozen=True):
         """See `Change.apply`."""
         nsid = FIRST_NSID + self.link.index
         draft.nsids[nsid] = self.peer
+        for key in CONF:
+            # inetdev_init() copies the settings of `default`.
+            value = draft.base.sysctl(f"ipv4/conf/default/{key}")
+            if value is not None:
+                draft.sysctls[f"ipv4/conf/{self.link.name}/{key}"] = value
         draft.links = (*draft.links, replace(self.link, link_netnsid=nsid))
 
     def commands(self, ns: Namespace) -> list[Argv]:

@@ -82,10 +82,14 @@ def _of_resolution(walk: Walk, asker: Asker) -> Ending | None:
     near = distances(walk.host, held, routed=False)
     inside = [end for end in useful if _place(end) in near]
     unresolved = [end for end in useful if isinstance(end, NeighbourUnresolved)]
+    asked_at = Place(asker.inode, asker.ifindex)
     if not inside and not unresolved and not direct:
         # The owner is on another segment, as long as the tunnel between them does not work.
         closest = _nearest(walk.host, endings, held, routed=True)
-        return closest if isinstance(closest, _TUNNEL) else None
+        if isinstance(closest, _TUNNEL):
+            return closest
+        # It may also be that the question never left the device that asks.
+        return next((end for end in endings if _place(end) == asked_at and not isinstance(end, _NOISE)), None)
     useful = inside or [*unresolved] or [*direct]
     return min(useful, key=lambda end: (near.get(_place(end), _FAR), -end.step), default=None)
 
