@@ -71,7 +71,7 @@ def route_input(
 def _forward(
     walk: Walk, ns: Namespace, link: Link, src: str, dst: str, mark: int, arp: bool, hit: FibHit
 ) -> InputWay | Refused:
-    hop = select_path(walk, ns, hit)
+    hop = select_path(walk, ns, hit, flow=FibFlow(dst, src))
     oif = hop.oif or 0
     refused = validate_source(ns, link, src, dst, oif, mark)
     if refused is not None:
