@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
-from netdoctor.kernel.endings import ForwardingOff, NoAddress, NoRoute
+from netdoctor.kernel.endings import ForwardingOff, NoAddress, NoRoute, TtlExceeded
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._moved import Stray, host_end_astray, return_of, strays
 from netdoctor_checks._wiring import Missed, destination, helps, sending_route
 
-Ends = Missed | NoAddress | NoRoute | ForwardingOff
+Astray = Missed | NoRoute | ForwardingOff | TtlExceeded
+Ends = Astray | NoAddress
 
 
 @check("LNK004")
@@ -37,7 +38,7 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A container that lost its network: on the host the port looks healthy.
     """
-    if isinstance(end, Missed | ForwardingOff):
+    if isinstance(end, Astray):
         for near, address in _ends(case, end):
             for stray, fix in host_end_astray(case, near, address):
                 if helps(case, *fix.changes):
@@ -55,9 +56,9 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
             yield _finding(case, stray, fix)
 
 
-def _ends(case: Case, end: Missed | ForwardingOff) -> list[tuple[Place, str]]:
+def _ends(case: Case, end: Astray) -> list[tuple[Place, str]]:
     """The containers' devices on both sides of what failed, with the address each is reached by."""
-    sent = sending_route(case, end.step, end.at.inode if isinstance(end, ForwardingOff) else None)
+    sent = sending_route(case, end.step, None if isinstance(end, Missed) else end.at.inode)
     owners = case.owners(destination(case, end))
     near = dict.fromkeys([*([sent[0]] if sent is not None else []), *owners])
     return [(place, held[0].local) for place in near if (held := case.addresses(place))]

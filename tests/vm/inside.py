@@ -22,15 +22,15 @@ from tests.agreement.run import leave_politely, outcomes
 from tests.agreement.trial import Outcome, run_trial
 from tests.vm.vlan_cases import vlan_network
 
-MODULES = ("veth", "bridge", "dummy", "macvlan", "vxlan")
+MODULES = ("veth", "bridge", "8021q", "dummy", "macvlan", "vxlan")
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.vm", description="hold netdoctor against a stock kernel")
-    parser.add_argument("--count", type=int, default=80, help="how many cases (default 80)")
+    parser.add_argument("--count", type=int, default=40, help="how many cases (default 40)")
     parser.add_argument("--seed", type=int, default=1, help="the first seed; the others follow (default 1)")
     parser.add_argument("--only", type=int, metavar="SEED", action="append", help="this seed alone; repeatable")
-    parser.add_argument("--jobs", type=int, default=2, help="processes in the guest (default 2)")
+    parser.add_argument("--jobs", type=int, default=3, help="processes in the guest (default 3)")
     parser.add_argument("--truth-only", action="store_true", help="do not ask netdoctor; show what the kernel refused")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every case")
     return parser.parse_args(arguments)

@@ -91,6 +91,27 @@ def trunk(draft: Draft) -> tuple[Change, ...]:
     return finish(draft, bridges)
 
 
+def vlan_device(draft: Draft) -> tuple[Change, ...]:
+    """A container that takes its VLAN tagged, on an 802.1Q device: not modelled, so never to be called unreachable."""
+    rng = draft.rng
+    bridge = make_bridge(draft, HOST, filtering=True)
+    network = draft.subnet(20, 26)
+    spare = draft.hosts(network, 6)
+    common = rng.choice(VIDS)
+    fill(draft, bridge, network, spare, ["c0", "c1"], common)
+    draft.space("tagged", "container")
+    port, eth = draft.veth(HOST, "trunk0", "port", "tagged", "eth0", "parent")
+    draft.enslave(port, bridge.device)
+    draft.configure(HOST, *Member(port, 0).words("add", common))
+    device = draft.add(Device("tagged", f"eth0.{common}", "vlan", "eth", ""))
+    words = ("link", eth.name, "name", device.name, "type", "vlan", "id", str(common))
+    draft.configure("tagged", "ip", "link", "add", *words)
+    draft.up(device)
+    draft.address(device, f"{spare.pop()}/{network.prefixlen}")
+    bridge.members.append(Member(port, common))
+    return finish(draft, [bridge])
+
+
 def make_bridge(draft: Draft, space: str, filtering: bool) -> Bridge:
     """A bridge, its namespace if need be; filtering is on from the start, or only once everything else is set."""
     rng = draft.rng
@@ -230,6 +251,7 @@ TWEAKS: tuple[tuple[int, Callable[[Draft, Bridge], Change | None]], ...] = (
 FAMILIES: dict[str, tuple[int, Callable[[Draft], tuple[Change, ...]]]] = {
     "vlan-bridge": (6, one_bridge),
     "vlan-trunk": (4, trunk),
+    "vlan-device": (1, vlan_device),
     "dummy": (1, dummy_devices),
     "multipath": (2, multipath),
 }
