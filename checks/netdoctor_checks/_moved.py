@@ -135,13 +135,17 @@ def _host_ends(case: Case, inode: int) -> list[Place]:
 def _shares(case: Case, bridge: Place, near: Place) -> bool:
     """Tell whether somebody on the bridge has an address of the subnet of `near`."""
     there = [ifa for place in case.segment(bridge) for ifa in case.addresses(place)]
-    return any(ifa.prefixlen < 32 and in_prefix(ifa, own.local) for ifa in there for own in case.addresses(near))
+    return any(
+        ifa.prefixlen < 32 and in_prefix(ifa, own.local) for ifa in there for own in case.addresses(near)
+    )
 
 
 def _client(case: Case, inode: int, home: int) -> bool:
     """Tell whether a namespace is itself a container of `home`: a pair leads from an address of its own to there."""
     ends = (Place(inode, link.index) for link in case.ns(inode).links_of_kind("veth"))
-    return any((far := case.peer(end)) is not None and far.inode == home and case.addresses(end) for end in ends)
+    return any(
+        (far := case.peer(end)) is not None and far.inode == home and case.addresses(end) for end in ends
+    )
 
 
 def _proxies(case: Case, at: Place) -> bool:

@@ -48,7 +48,9 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     if case.host.namespace(inode) is None or any(not link.loopback for link in case.ns(inode).links()):
         return
     at_source = inode == question.source.inode
-    asked, towards = (None, question.destination.address) if at_source else (question.destination.address, None)
+    asked, towards = (
+        (None, question.destination.address) if at_source else (question.destination.address, None)
+    )
     for stray in strays(case, inode)[:3]:
         for _, fix in return_of(case, stray, asked, towards):
             if not helps(case, *fix.changes):
@@ -71,7 +73,9 @@ def _finding(case: Case, stray: Stray, fix: Fix) -> Finding:
         f"The pair of {case.where(stray.peer)} leads to {case.label(stray.at)}, where {name} has no address or bridge.",
         stray.at,
         (
-            Proof(f"{name} is in {case.label(stray.at)}", case.ip(stray.at, "-d", "link", "show", "dev", name)),
+            Proof(
+                f"{name} is in {case.label(stray.at)}", case.ip(stray.at, "-d", "link", "show", "dev", name)
+            ),
             Proof(f"what {home} has instead", case.ip(stray.home, "-br", "link", "show")),
         ),
         fix,

@@ -1,4 +1,7 @@
-"""IPv4 above layer 2: sending, receiving, forwarding, and the echo itself (net/ipv4/ip_input.c, ip_forward.c, ip_output.c, icmp.c)."""
+"""IPv4 above layer 2: sending, receiving, forwarding, and the echo itself.
+
+net/ipv4/ip_input.c, ip_forward.c, ip_output.c, icmp.c.
+"""
 
 from __future__ import annotations
 
@@ -154,10 +157,9 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if packet.echo == "reply":
         _take_reply(walk, at, packet, parent)
         return
-    if broadcast:
-        if number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1):
-            walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
-            return
+    if broadcast and number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1):
+        walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
+        return
     if number(ns, "ipv4/icmp_echo_ignore_all"):
         walk.end(EchoIgnored(packet.flow, at, parent, "ipv4/icmp_echo_ignore_all"))
         return

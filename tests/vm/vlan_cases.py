@@ -75,7 +75,14 @@ def trunk(draft: Draft) -> tuple[Change, ...]:
     ]
     common = rng.choice(VIDS)
     for number, bridge in enumerate(bridges):
-        fill(draft, bridge, network, spare, [f"c{number}{letter}" for letter in "ab"[: rng.randint(1, 2)]], common)
+        fill(
+            draft,
+            bridge,
+            network,
+            spare,
+            [f"c{number}{letter}" for letter in "ab"[: rng.randint(1, 2)]],
+            common,
+        )
     left, right = (bridge.device for bridge in bridges)
     ends = draft.veth(left.space, "trunk0", "port", right.space, "trunk1", "port")
     for bridge, end in zip(bridges, ends, strict=True):
@@ -144,7 +151,9 @@ def fill(
             join(draft, bridge, host)
     for container in containers:
         draft.space(container, "container")
-        port, eth = draft.veth(bridge.device.space, draft.name("veth", "port"), "port", container, "eth0", "eth")
+        port, eth = draft.veth(
+            bridge.device.space, draft.name("veth", "port"), "port", container, "eth0", "eth"
+        )
         draft.enslave(port, bridge.device)
         draft.address(eth, f"{spare.pop()}/{network.prefixlen}")
         member = Member(port, common if rng.random() < 0.8 else rng.choice(VIDS))
@@ -168,7 +177,9 @@ def join(draft: Draft, bridge: Bridge, member: Member) -> None:
         # Several VLANs on one port: frames of another one come out here too (asymmetric VLANs).
         extra = rng.choice(VIDS)
         if extra != member.vid:
-            draft.configure(space, *member.words("add", extra, *rng.choice((("untagged",), ("untagged",), ()))))
+            draft.configure(
+                space, *member.words("add", extra, *rng.choice((("untagged",), ("untagged",), ())))
+            )
 
 
 def finish(draft: Draft, bridges: list[Bridge]) -> tuple[Change, ...]:
@@ -236,7 +247,9 @@ def port_moved(draft: Draft, bridge: Bridge) -> Change | None:
     """A port leaves the bridge and comes back, with the default PVID alone."""
     port = draft.rng.choice([member for member in bridge.members if not member.itself]).device
     words = (("nomaster",), ("master", bridge.device.name))
-    return Change("port-moved", tuple(Command(port.space, ("ip", "link", "set", port.name, *each)) for each in words))
+    return Change(
+        "port-moved", tuple(Command(port.space, ("ip", "link", "set", port.name, *each)) for each in words)
+    )
 
 
 TWEAKS: tuple[tuple[int, Callable[[Draft, Bridge], Change | None]], ...] = (
