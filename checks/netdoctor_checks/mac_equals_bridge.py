@@ -57,7 +57,6 @@ def mac_equals_bridge(end: Ending, case: Case) -> Iterator[Finding]:
 
 def _finding(case: Case, side: Place, bridge: Place) -> Finding:
     address = lladdr(case, side)
-    pair = (side, bridge)
     return Finding(
         f"{case.where(side)} has the lladdr of the bridge {case.name(bridge)}: {address}",
         f"{case.name(bridge)} takes frames for {address} for its own and passes them up to {case.label(bridge)}; "
@@ -65,7 +64,7 @@ def _finding(case: Case, side: Place, bridge: Place) -> Finding:
         side,
         tuple(
             Proof(f"{case.where(p)} has {address}", case.ip(p, "link", "show", "dev", case.name(p)))
-            for p in pair
+            for p in (side, bridge)
         ),
         another_lladdr(case, side),
     )

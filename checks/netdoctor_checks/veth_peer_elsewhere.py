@@ -48,8 +48,8 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     if case.host.namespace(inode) is None or any(not link.loopback for link in case.ns(inode).links()):
         return
     at_source = inode == question.source.inode
-    address = question.destination.address
-    asked, towards = (None, address) if at_source else (address, None)
+    meant = question.destination.address
+    asked, towards = (None, meant) if at_source else (meant, None)
     for stray in strays(case, inode)[:3]:
         for _, fix in return_of(case, stray, asked, towards):
             if helps(case, *fix.changes):
