@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Protocol
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.links import Link, Record
 from netdoctor.facts.records import (
     Address,
@@ -34,6 +35,8 @@ KINDS = (
     "fdb",
     "vlans",
     "rulesets",
+    "firewall",
+    "ipsets",
 )
 
 
@@ -96,6 +99,8 @@ class NamespaceFacts(Record, frozen=True):
     fdb: tuple[FdbEntry, ...] = ()
     vlans: tuple[BridgeVlan, ...] = ()
     rulesets: tuple[Ruleset, ...] = ()
+    firewall: tuple[FirewallText, ...] = ()
+    ipsets: tuple[SetText, ...] = ()
     sysctls: dict[str, str] = {}
     nsids: dict[int, int] = {}
 
@@ -162,6 +167,12 @@ class Namespace(Protocol):
 
     def rulesets(self) -> tuple[Ruleset, ...]:
         """What is loaded here and not modelled."""
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """The tables of rules loaded here, of all backends and families; empty tables may be left out."""
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """The ipsets of this namespace."""
 
     def sysctl(self, name: str) -> str | None:
         """The text of a sysctl in this namespace, or None if it is absent or unreadable.

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -103,6 +104,24 @@ class Draft:
     @vlans.setter
     def vlans(self, value: tuple[BridgeVlan, ...]) -> None:
         self.replaced["vlans"] = value
+
+    @property
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """All tables of rules."""
+        return self._get("firewall", self.base.firewall)
+
+    @firewall.setter
+    def firewall(self, value: tuple[FirewallText, ...]) -> None:
+        self.replaced["firewall"] = value
+
+    @property
+    def ipsets(self) -> tuple[SetText, ...]:
+        """All ipsets."""
+        return self._get("ipsets", self.base.ipsets)
+
+    @ipsets.setter
+    def ipsets(self, value: tuple[SetText, ...]) -> None:
+        self.replaced["ipsets"] = value
 
     def edit_link(self, ifindex: int, **fields: Any) -> None:
         """Replace fields of one device."""
@@ -208,6 +227,14 @@ class LaidOver:
     def rulesets(self) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
         return self._base.rulesets()
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """See `Namespace.firewall`."""
+        return self._of("firewall").firewall()
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """See `Namespace.ipsets`."""
+        return self._of("ipsets").ipsets()
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import (
     Missing,
     Namespace,
@@ -142,6 +143,14 @@ class TableNamespace:
     def rulesets(self) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
         return self._facts.rulesets
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """See `Namespace.firewall`."""
+        return self._facts.firewall
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """See `Namespace.ipsets`."""
+        return self._facts.ipsets
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""

@@ -9,6 +9,8 @@ from netdoctor.kernel import fib, neighbour, transmit
 from netdoctor.kernel.endings import ArpNotAnswered, MartianAddress, MartianSource, NotForMe, ReversePath
 from netdoctor.kernel.fib import FibFlow
 from netdoctor.kernel.input import InputWay, Refused, route_input
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.output import Way, route_output
 from netdoctor.kernel.packet import Arp, Frame, Place, is_loopback, is_multicast
 from netdoctor.kernel.source import confirm_address
@@ -108,7 +110,8 @@ def _reply(walk: Walk, at: Place, link: Link, arp: Arp, parent: int, why: str) -
     answer = Arp(arp.flow, False, arp.tip, arp.sip, link.address or "", arp.sha)
     frame = Frame(link.address or "", arp.sha, answer)
     step = walk.step(parent, at, "arp", "reply", f"{arp.tip} is at {link.address} ({why})", frame)
-    walk.later(lambda: transmit.transmit(walk, at, frame, step))
+    if frames.pass_frame(walk, at, frame, "arp", Passing("output", oif=link.name), step):
+        walk.later(lambda: transmit.transmit(walk, at, frame, step))
 
 
 def _end_unanswered(

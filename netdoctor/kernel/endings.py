@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from netdoctor.facts.links import Record
 from netdoctor.facts.records import FdbEntry, Route, Rule
-from netdoctor.kernel.packet import Asker, Flow, Frame, Ip, Place
+from netdoctor.kernel.packet import Arp, Asker, Flow, Frame, Ip, Place
 
 
 class Ending(Record, frozen=True):
@@ -212,6 +212,26 @@ class LeavesHost(Ending, frozen=True):
 
     frame: Frame
     why: str = "nic"
+
+
+class RuleDropped(Ending, frozen=True):
+    """A rule, or (`number` None) the policy of a base chain, drops the packet; `reject` is the answer it sends, if any.
+
+    `before` are the rules that led there, outermost first, as (chain, number, text). `bridged` tells a bridge's frame.
+    """
+
+    hook: str
+    backend: str
+    family: str
+    table: str
+    chain: str
+    number: int | None
+    text: str
+    packet: Ip | Arp
+    reject: str | None = None
+    before: tuple[tuple[str, int | None, str], ...] = ()
+    bridged: bool = False
+    state: str = ""
 
 
 class NotModelled(Ending, frozen=True):

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
 from netdoctor.kernel import neighbour, receive, vxlan
+from netdoctor.kernel.netfilter import hook
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.endings import (
     Answered,
     DeliveredElsewhere,
@@ -36,46 +38,44 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
     way = route_output(walk, inode, flow)
     origin = Place(inode, 0)
     if isinstance(way, FibMiss):
-        step = walk.step(
-            parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way)
-        )
-        walk.end(
-            NoRoute(
-                packet.flow,
-                origin,
-                step,
-                packet.dst,
-                src,
-                way.error,
-                False,
-                way.tables,
-                way.route,
-                way.rule,
-                packet,
-            )
-        )
+        step = walk.step(parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way))
+        walk.end(_no_route(packet, origin, step, src, way, False))
         return
     packet = replace(packet, src=way.src)
     at = Place(inode, way.oif)
     step = walk.step(
-        parent,
-        at,
-        "route",
-        "output",
-        describe(ns, way.type, way.oif, way.gateway, way.table),
-        packet,
-        _facts(way),
+        parent, at, "route", "output", describe(ns, way.type, way.oif, way.gateway, way.table), packet, _facts(way)
     )
-    if way.type == "local":
-        _loop_back(walk, at, packet, step)
+    passed = hook.pass_hook(walk, at, packet, Passing("output", oif=_name(ns, way.oif)), step)
+    if passed is None:
         return
-    _out(walk, at, packet, way.gateway or packet.dst, way.mtu, step, forwarded=False)
+    filtered, step = passed
+    if (filtered.dst, filtered.src, filtered.mark) != (packet.dst, packet.src, packet.mark):
+        # ip_route_me_harder(): a new destination or mark may lead elsewhere.
+        again = route_output(
+            walk, inode, FibFlow(filtered.dst, filtered.src, "lo", None, filtered.mark, proto=packet.proto)
+        )
+        if isinstance(again, FibMiss):
+            walk.end(_no_route(filtered, origin, step, filtered.src, again, False))
+            return
+        way, at = again, Place(inode, again.oif)
+        detail = describe(ns, way.type, way.oif, way.gateway, way.table)
+        step = walk.step(step, at, "route", "output", detail, filtered, _facts(way))
+    if way.type == "local":
+        _loop_back(walk, at, filtered, step)
+        return
+    _out(walk, at, filtered, way.gateway or filtered.dst, way.mtu, step, None)
 
 
 def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = True) -> None:
     """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
     ns, link = walk.namespace(at.inode), walk.link(at)
-    packet = replace(packet, mark=0)
+    if not packet.prerouted:
+        packet = fresh(packet)
+        passed = hook.pass_hook(walk, at, packet, Passing("prerouting", iif=link.name), parent)
+        if passed is None:
+            return
+        packet, parent = passed
     if is_multicast(packet.dst):
         _multicast(walk, at, packet, parent)
         return
@@ -89,12 +89,14 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = T
         return
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(parent, at, "route", way.kind, f"{packet.dst} is {way.kind} here", packet, facts)
+    passed = hook.pass_hook(walk, at, packet, Passing("input", iif=link.name, physin=packet.physin), step)
+    if passed is None:
+        return
+    packet, step = passed
     deliver(walk, at, packet, step, broadcast=way.kind == "broadcast")
 
 
-def _forward(
-    walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool
-) -> None:
+def _forward(walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool) -> None:
     out = Place(at.inode, way.oif)
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(
@@ -114,13 +116,24 @@ def _forward(
         walk.end(TtlExceeded(packet.flow, at, step, packet))
         return
     onward = replace(packet, ttl=packet.ttl - 1)
-    _out(walk, out, onward, way.gateway or packet.dst, way.mtu, step, forwarded=True)
+    passing = Passing("forward", iif=_name(ns, at.ifindex), oif=_name(ns, way.oif), physin=packet.physin)
+    passed = hook.pass_hook(walk, out, onward, passing, step)
+    if passed is None:
+        return
+    onward, step = passed
+    _out(walk, out, onward, way.gateway or onward.dst, way.mtu, step, at.ifindex)
 
 
-def _out(
-    walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, forwarded: bool
-) -> None:
-    """ip_output(): fragment or refuse what is longer than the MTU, then hand it to the neighbour layer."""
+def _out(walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, ingress: int | None) -> None:
+    """ip_output(): the last hook, then fragment or refuse what is longer than the MTU, then the neighbour layer."""
+    ns = walk.namespace(at.inode)
+    forwarded = ingress is not None
+    iif = _name(ns, ingress) if ingress is not None else None
+    passing = Passing("postrouting", iif=iif, oif=_name(ns, at.ifindex), next_hop=next_hop)
+    passed = hook.pass_hook(walk, at, packet, passing, step)
+    if passed is None:
+        return
+    packet, step = passed
     link = walk.link(at)
     limit = min(mtu or link.mtu, link.mtu) if not forwarded else (mtu or link.mtu)
     if packet.length > limit:
@@ -137,6 +150,10 @@ def _out(
 def _loop_back(walk: Walk, at: Place, packet: Ip, step: int) -> None:
     """A packet to an own address goes through the loopback device, which must be up."""
     link = walk.link(at)
+    passed = hook.pass_hook(walk, at, packet, Passing("postrouting", oif=link.name), step)
+    if passed is None:
+        return
+    packet, step = passed
     frame = Frame(link.address or "", link.address or "", packet)
     if not link.up:
         walk.end(LinkDown(packet.flow, at, step, frame))
@@ -191,11 +208,7 @@ def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) ->
     facts = (refused.route,) if refused.route is not None else ()
     step = walk.step(parent, at, "route", "refused", detail, packet, facts)
     if refused.why == "reverse-path":
-        walk.end(
-            ReversePath(
-                packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark
-            )
-        )
+        walk.end(ReversePath(packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark))
     elif refused.why == "martian-source":
         walk.end(MartianSource(packet.flow, at, step, refused.address, False))
     elif refused.why == "martian-address":
@@ -204,21 +217,23 @@ def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) ->
         walk.end(ForwardingOff(packet.flow, at, step, packet))
     else:
         miss = refused.miss or FibMiss("ENETUNREACH")
-        walk.end(
-            NoRoute(
-                packet.flow,
-                at,
-                step,
-                packet.dst,
-                packet.src,
-                miss.error,
-                True,
-                miss.tables,
-                miss.route,
-                miss.rule,
-                packet,
-            )
-        )
+        walk.end(_no_route(packet, at, step, packet.src, miss, True))
+
+
+def _no_route(packet: Ip, at: Place, step: int, src: str | None, miss: FibMiss, forwarding: bool) -> NoRoute:
+    return NoRoute(
+        packet.flow, at, step, packet.dst, src, miss.error, forwarding, miss.tables, miss.route, miss.rule, packet
+    )
+
+
+def fresh(packet: Ip) -> Ip:
+    """A packet as it comes into a namespace: without mark, conntrack entry and what a bridge noted on it."""
+    return replace(packet, mark=0, ct=None, zone=0, prerouted=False, physin=None)
+
+
+def _name(ns: Namespace, ifindex: int) -> str | None:
+    link = ns.link(ifindex)
+    return link.name if link is not None else None
 
 
 def describe(ns: Namespace, kind: str, oif: int, gateway: str | None, table: int | None) -> str:

@@ -16,6 +16,7 @@ ICMP_HLEN = 8
 VXLAN_HEADROOM = 50
 
 IPPROTO_ICMP = 1
+IPPROTO_TCP = 6
 IPPROTO_UDP = 17
 
 Leg = Literal["request", "reply"]
@@ -46,6 +47,14 @@ class Flow(Record, frozen=True):
     def arp(self) -> bool:
         """A neighbour resolution, not the echo itself."""
         return self.asker is not None
+
+
+class CtRef(Record, frozen=True):
+    """A packet's place in the conntrack table of the namespace that it is in: entry (-1: none), direction, state."""
+
+    entry: int
+    replying: bool
+    state: str
 
 
 class Arp(Record, frozen=True):
@@ -84,6 +93,12 @@ class Ip(Record, frozen=True):
     gbp: int = 0
     inner: Frame | None = None
     size: int = 0
+    sport: int = 0
+    flags: int = 0
+    prerouted: bool = False
+    physin: str | None = None
+    ct: CtRef | None = None
+    zone: int = 0
 
 
 class Frame(Record, frozen=True):

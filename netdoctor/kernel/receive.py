@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from netdoctor.kernel import arp, bridge, ip, macvlan
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.endings import LinkDown, NotForMe
 from netdoctor.kernel.packet import Arp, Frame, Place
 from netdoctor.kernel.walk import Walk
@@ -16,6 +18,8 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
         return
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):
+        return
+    if not frames.pass_frame(walk, at, frame, "netdev", Passing("ingress", iif=link.name), step):
         return
     master = walk.namespace(at.inode).link(link.master) if link.master else None
     if master is not None and master.kind == "bridge" and link.kind != "bridge":
@@ -38,6 +42,9 @@ def up_the_stack(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -
         walk.end(NotForMe(frame.flow, at, parent, frame))
         return
     if isinstance(frame.payload, Arp):
+        passing = Passing("input", iif=walk.link(at).name)
+        if not other_host and not frames.pass_frame(walk, at, frame, "arp", passing, parent):
+            return
         arp.receive_arp(walk, at, frame, other_host, parent)
     elif other_host:
         walk.end(NotForMe(frame.flow, at, parent, frame))

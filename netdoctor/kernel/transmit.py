@@ -5,6 +5,8 @@ from __future__ import annotations
 from netdoctor.facts.links import Link
 from netdoctor.kernel import bridge, macvlan, receive, vxlan
 from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
 from netdoctor.kernel.walk import Walk
 
@@ -17,6 +19,8 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
         return
     if not has_carrier(walk, at, link):
         walk.end(NoCarrier(frame.flow, at, parent, lower(walk, at, link)))
+        return
+    if not frames.pass_frame(walk, at, frame, "netdev", Passing("egress", oif=link.name), parent):
         return
     step = walk.step(parent, at, "transmit", "sent", f"out of {link.name}", frame, (link,))
     if link.loopback:

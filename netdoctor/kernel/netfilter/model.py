@@ -33,17 +33,24 @@ class Unknown(Match, frozen=True):
 
 
 class Address(Match, frozen=True):
-    """Source or destination address in one of `ranges` (first and last address as numbers, both included)."""
+    """Source or destination address in one of `ranges` (first and last address as numbers, both included).
+
+    `version` (4 or 6) says which addresses the numbers are: a packet of the other one does not match, negated or not.
+    """
 
     side: Literal["src", "dst"] = "src"
     ranges: tuple[tuple[int, int], ...] = ()
     text: str = ""
+    version: int = 4
 
 
 class Interface(Match, frozen=True):
-    """Name of a device. `which` is in, out, or the bridge port behind (physdev). A `wildcard` name is a prefix."""
+    """Name of a device. `which` is in, out, the bridge port behind (physdev), or (brin, brout) the bridge of a port.
 
-    which: Literal["in", "out", "physin", "physout"] = "in"
+    A `wildcard` name is a prefix; an empty one holds for any device.
+    """
+
+    which: Literal["in", "out", "physin", "physout", "brin", "brout"] = "in"
     names: tuple[str, ...] = ()
     wildcard: bool = False
 
@@ -101,7 +108,9 @@ class AddressType(Match, frozen=True):
 class InSet(Match, frozen=True):
     """Membership in an ipset or nft set; `fields` say what is looked up, in the set's order.
 
-    A field is src, dst, sport, dport, proto, iif, oif, mark, smac, dmac. `inline` members stand in place of a name.
+    A field is src, dst, sport, dport, proto, iif, oif, mark, smac, dmac, icmp_type, icmp_code, ct_state, ct_mark,
+    ethertype, physin, physout; any other is undecided. `inline` members stand in place of a name. How the members
+    are written: see `SetFacts`.
     """
 
     name: str = ""
@@ -110,9 +119,9 @@ class InSet(Match, frozen=True):
 
 
 class Range(Match, frozen=True):
-    """A number of the packet from first to last: length (IP bytes), ttl, dscp."""
+    """A number of the packet from first to last: length (IP bytes), ttl, dscp, tos (the whole byte)."""
 
-    what: Literal["length", "ttl", "dscp"] = "length"
+    what: Literal["length", "ttl", "dscp", "tos"] = "length"
     first: int = 0
     last: int = 0xFFFF
 
@@ -184,6 +193,51 @@ class Never(Match, frozen=True):
     """Holds for no packet of this question (a protocol field of another protocol)."""
 
 
+class AnyOf(Match, frozen=True):
+    """Holds where all matches of one of the alternatives hold."""
+
+    alternatives: tuple[tuple[Match, ...], ...] = ()
+
+
+class Socket(Match, frozen=True):
+    """A socket of this namespace takes the packet (-m socket); `wildcard`: one bound to no address counts too.
+
+    `transparent`: only a socket with IP_TRANSPARENT counts. ICMP other than errors has no socket.
+    """
+
+    transparent: bool = False
+    wildcard: bool = False
+
+
+class CtAddress(Match, frozen=True):
+    """An address of the connection as conntrack has it, in its `original` or `reply` direction; ranges as `Address`."""
+
+    direction: Literal["original", "reply"] = "original"
+    side: Literal["src", "dst"] = "dst"
+    ranges: tuple[tuple[int, int], ...] = ()
+    version: int = 4
+
+
+class CtPort(Match, frozen=True):
+    """A port of the connection as conntrack has it."""
+
+    direction: Literal["original", "reply"] = "original"
+    side: Literal["src", "dst"] = "dst"
+    ranges: tuple[tuple[int, int], ...] = ()
+
+
+class CtDirection(Match, frozen=True):
+    """The packet goes in the connection's `original` or `reply` direction."""
+
+    direction: Literal["original", "reply"] = "original"
+
+
+class CtStatus(Match, frozen=True):
+    """Any of NONE, EXPECTED, SEEN_REPLY, ASSURED, CONFIRMED (SNAT and DNAT are states, see `State`)."""
+
+    statuses: tuple[str, ...] = ()
+
+
 class Statement(Record, frozen=True):
     """What a rule does."""
 
@@ -216,12 +270,16 @@ class Translate(Statement, frozen=True):
 
 
 class SetMark(Statement, frozen=True):
-    """mark = (mark & ~mask) ^ value, of the packet or (`ct`) of the connection; `source` copies (mark, ct) instead."""
+    """mark = (mark & ~mask) ^ value, of the packet or (`ct`) of the connection.
+
+    With `source` (mark or ct), `value` is what that mark & `source_mask` is.
+    """
 
     value: int = 0
     mask: int = 0xFFFFFFFF
     ct: bool = False
     source: Literal["", "mark", "ct"] = ""
+    source_mask: int = 0xFFFFFFFF
 
 
 class NoTrack(Statement, frozen=True):
@@ -238,17 +296,24 @@ class SetTtl(Statement, frozen=True):
 
 
 class Lookup(Statement, frozen=True):
-    """A verdict map: the verdict that the fields' values have in `elements` (or in the map `name`); none: go on."""
+    """A verdict map: the verdict that the fields' values have in `elements` (or in the map `name`); none: go on.
+
+    With `chance` there are no fields: one of the elements is taken at random (numgen, jhash): forks.
+    """
 
     fields: tuple[str, ...]
     name: str = ""
     elements: tuple[tuple[tuple[str, ...], Verdict], ...] = ()
+    chance: bool = False
 
 
 class TranslateByMap(Statement, frozen=True):
-    """`dnat to FIELDS map …`: NAT whose target is looked up, or (`numgen`) taken at random: forks."""
+    """`dnat to FIELDS map …`: NAT whose target is looked up, or (`numgen`) taken at random: forks.
 
-    kind: Literal["dnat", "snat"]
+    Nothing found: the rule ends there, without a verdict. A target is an address and a port; an empty address stays.
+    """
+
+    kind: Literal["dnat", "snat", "redirect"]
     fields: tuple[str, ...]
     name: str = ""
     elements: tuple[tuple[tuple[str, ...], tuple[str, int | None]], ...] = ()
@@ -293,12 +358,16 @@ class SetFacts(Record, frozen=True):
     """A named set or map. `fields` are its key's types in order (ipv4_addr, inet_service, ether_addr, inet_proto, ifname, mark).
 
     `elements` are keys as text (an address, a prefix `10.0.0.0/8`, a range `1-2`), each with a verdict or value for maps.
+    How a key is written: addresses in their canonical form, numbers (port, protocol, mark, ethertype, ICMP type) in
+    decimal, lladdrs and names of devices as they are (`eth*`: a prefix), conntrack states as in `State`, `*` anything.
+    Not `known`: what it holds cannot be said (a list in doubt, a dynamic set), and a lookup is undecided.
     """
 
     name: str
     fields: tuple[str, ...]
     elements: tuple[tuple[tuple[str, ...], Verdict | tuple[str, int | None] | None], ...] = ()
     known: bool = True
+    exceptions: tuple[tuple[str, ...], ...] = ()
 
 
 class Place(Record, frozen=True):

@@ -1,0 +1,35 @@
+"""Rulesets as the tools print them: one record a table. They are parsed where a packet enters a chain, and no earlier."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from netdoctor.facts.links import Record
+
+FirewallBackend = Literal["legacy", "nft"]
+
+
+class FirewallText(Record, frozen=True):
+    """One table of rules, unparsed.
+
+    `text` is the table's part of what `tool` prints: the save format with counters (iptables-save(8) and its kin), or
+    for `nft` the JSON of `nft -j -a list table` (libnftables-json(5)). `family` is ip, ip6, inet, bridge, arp or netdev.
+    A table of iptables-nft may hold rules that another tool wrote, which the save format shows wrongly: `native` is
+    then the JSON of the same table. Where `error` is set the rules of the table (or, with an empty `table`, of all that the tool shows) are not known.
+    """
+
+    backend: FirewallBackend
+    family: str
+    tool: str
+    table: str
+    text: str = ""
+    native: str | None = None
+    error: str | None = None
+
+
+class SetText(Record, frozen=True):
+    """One ipset, as `ipset save` prints it: its `create` line and its `add` lines. With `error`, it is not known."""
+
+    name: str
+    text: str = ""
+    error: str | None = None

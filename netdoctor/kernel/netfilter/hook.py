@@ -1,0 +1,224 @@
+"""An IP packet passes one hook: every base chain of every table there by priority, conntrack and NAT at theirs.
+
+nf_hook_slow() runs what is registered in priority order; legacy tables, iptables-nft and native nftables stand side by
+side, and an accept ends only its own chain. NAT chains are asked by nf_nat once a connection and kind of manipulation.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.links import Record
+from netdoctor.kernel.endings import RuleDropped
+from netdoctor.kernel.netfilter import conntrack, nat
+from netdoctor.kernel.netfilter.conntrack import Connection, Manip
+from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
+from netdoctor.kernel.netfilter.model import Base, Hook
+from netdoctor.kernel.netfilter.model import Place as Where
+from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
+from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.traverse import Hit, Result, traverse
+from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
+from netdoctor.kernel.walk import Walk
+
+CONNTRACK = -200
+NAT_PRIORITY = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+MANIP: dict[str, Manip] = {"prerouting": "dst", "output": "dst", "input": "src", "postrouting": "src"}
+
+
+class Passing(Record, frozen=True):
+    """How a packet comes by a hook: the names of the devices, and of the bridge ports behind them."""
+
+    hook: Hook
+    iif: str | None = None
+    oif: str | None = None
+    physin: str | None = None
+    physout: str | None = None
+    bridged: bool = False
+    next_hop: str | None = None
+    smac: str = ""
+    dmac: str = ""
+
+
+def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) -> tuple[Ip, int] | None:
+    """Take the packet through a hook; returns it as it leaves and its last step, or None where it ended."""
+    ns = walk.namespace(at.inode)
+    if not ns.firewall():
+        return packet, step
+    rules = ruleset_of(ns)
+    chains = rules.base_chains(passing.hook, ("ip", "inet"))
+    ordinary = [(base.priority, base, where) for base, where in chains if base.kind != "nat"]
+    natted = [(base, where) for base, where in chains if base.kind == "nat"]
+    events: list[tuple[int, Base | None, Where | None]] = list(ordinary)
+    if passing.hook in ("prerouting", "output"):
+        events.append((CONNTRACK, None, None))
+    if passing.hook in NAT_PRIORITY:
+        events.append((NAT_PRIORITY[passing.hook], None, None))
+    for priority, base, where in sorted(events, key=lambda event: event[0]):
+        if base is not None and where is not None:
+            gone = _filter(walk, ns, at, packet, passing, rules, base, where, step)
+        elif priority == CONNTRACK:
+            gone = _track(walk, at, packet), step
+        else:
+            gone = _nat(walk, ns, at, packet, passing, rules, natted, step)
+        if gone is None:
+            return None
+        packet, step = gone
+    return packet, step
+
+
+def _track(walk: Walk, at: Place, packet: Ip) -> Ip:
+    """nf_conntrack_in(), unless a raw rule said not to, or a bridge has done it already."""
+    if packet.ct is not None:
+        return packet
+    table = walk.connections.setdefault(at.inode, [])
+    tracked = conntrack.track(table, packet, packet.zone)
+    entry = table.index(tracked.connection) if tracked.connection is not None else -1
+    return replace(packet, ct=CtRef(entry, tracked.replying, tracked.state))
+
+
+def connection_of(walk: Walk, at: Place, packet: Ip) -> Connection | None:
+    """The packet's conntrack entry in this namespace."""
+    if packet.ct is None or packet.ct.entry < 0:
+        return None
+    return walk.connections[at.inode][packet.ct.entry]
+
+
+def _nat(
+    walk: Walk,
+    ns: Namespace,
+    at: Place,
+    packet: Ip,
+    passing: Passing,
+    rules: Ruleset,
+    chains: list[tuple[Base, Where]],
+    step: int,
+) -> tuple[Ip, int] | None:
+    """nf_nat_inet_fn(): ask the chains for a new connection, then rewrite as the connection says."""
+    connection = connection_of(walk, at, packet)
+    if connection is None or packet.ct is None:
+        return packet, step
+    manip = MANIP[passing.hook]
+    if packet.ct.state == "NEW" and not packet.ct.replying and manip not in connection.decided:
+        for base, where in chains:
+            result = _run(walk, ns, at, packet, passing, rules, base, where)
+            step = _noted(walk, at, packet, passing, where, result, step)
+            if result.verdict != "accept":
+                _drop(walk, at, packet, passing, where, result, step)
+                return None
+            if result.translate is not None:
+                address, port = nat.target(walk, ns, at, packet, passing, result.translate)
+                conntrack.bind(connection, manip, address, port)
+                break
+        connection.decided.add(manip)
+    kind = "DNAT" if (manip == "dst") != packet.ct.replying else "SNAT"
+    if kind not in connection.status:
+        return packet, step
+    src, dst, sport, dport = conntrack.translated(connection, packet.ct.replying, packet, manip)
+    changed = replace(packet, src=src, dst=dst, sport=sport, dport=dport)
+    if changed == packet:
+        return packet, step
+    old, new = (packet.dst, dst) if manip == "dst" else (packet.src, src)
+    detail = f"{'destination' if manip == 'dst' else 'source'} {old} becomes {new}"
+    return changed, walk.step(step, at, "nat", kind.lower(), detail, changed)
+
+
+def _filter(
+    walk: Walk,
+    ns: Namespace,
+    at: Place,
+    packet: Ip,
+    passing: Passing,
+    rules: Ruleset,
+    base: Base,
+    where: Where,
+    step: int,
+) -> tuple[Ip, int] | None:
+    result = _run(walk, ns, at, packet, passing, rules, base, where)
+    step = _noted(walk, at, packet, passing, where, result, step)
+    if result.verdict != "accept":
+        _drop(walk, at, packet, passing, where, result, step)
+        return None
+    connection = connection_of(walk, at, packet)
+    if result.ct_mark is not None and connection is not None:
+        connection.mark = result.ct_mark
+    if result.notrack and packet.ct is None:
+        packet = replace(packet, ct=CtRef(-1, False, "UNTRACKED"))
+    if result.zone is not None:
+        packet = replace(packet, zone=result.zone)
+    return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl), step
+
+
+def _run(
+    walk: Walk, ns: Namespace, at: Place, packet: Ip, passing: Passing, rules: Ruleset, base: Base, where: Where
+) -> Result:
+    connection = connection_of(walk, at, packet)
+    seen = seen_of(packet, passing, connection)
+    return traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+
+
+def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:
+    """The packet as the rules of a hook see it."""
+    icmp = packet.proto == IPPROTO_ICMP
+    local = passing.hook in ("output", "postrouting") and passing.iif is None
+    return Seen(
+        iif=passing.iif,
+        oif=passing.oif,
+        physin=passing.physin,
+        physout=passing.physout,
+        bridged=passing.bridged,
+        src=packet.src,
+        dst=packet.dst,
+        proto=packet.proto,
+        sport=None if icmp else packet.sport,
+        dport=None if icmp else packet.dport,
+        icmp_type=(8 if packet.echo == "request" else 0) if icmp else None,
+        icmp_code=0 if icmp else None,
+        tcp_flags=packet.flags,
+        ttl=packet.ttl,
+        length=packet.length,
+        mark=packet.mark,
+        ct_state=packet.ct.state if packet.ct is not None else "UNTRACKED",
+        ct_status=connection.status if connection is not None else (),
+        ct_mark=connection.mark if connection is not None else 0,
+        smac=passing.smac,
+        dmac=passing.dmac,
+        uid=0 if local else None,
+        gid=0 if local else None,
+        ethertype=0x0800,
+    )
+
+
+def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
+    """Record the rules that did something; a chain that is passed by its policy alone is no step."""
+    hits = [hit for hit in result.hits if hit.rule is not None]
+    if not hits:
+        return step
+    detail = "; ".join(f"{hit.place.table} {hit.place.chain} rule {hit.number}: {hit.text}" for hit in hits)
+    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet)
+
+
+def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
+    last = result.hits[-1] if result.hits else Hit(where, None, "", None, "drop")
+    before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
+    state = packet.ct.state if packet.ct is not None else ""
+    walk.end(
+        RuleDropped(
+            packet.flow,
+            at,
+            step,
+            passing.hook,
+            last.place.backend,
+            last.place.family,
+            last.place.table,
+            last.place.chain,
+            last.number,
+            last.text,
+            packet,
+            result.reject,
+            before,
+            passing.bridged,
+            state,
+        )
+    )
