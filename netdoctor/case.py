@@ -83,7 +83,8 @@ class Case:
 
     def addresses(self, at: Place) -> tuple[Address, ...]:
         """The IPv4 addresses of a device."""
-        return tuple(ifa for ifa in self.ns(at).addresses(at.ifindex) if ifa.family == 2)
+        ns = self.host.namespace(at.inode)
+        return tuple(ifa for ifa in ns.addresses(at.ifindex) if ifa.family == 2) if ns is not None else ()
 
     @cached_property
     def target(self) -> str:

@@ -16,7 +16,7 @@ from netdoctor.fix.prefix import address_routes
 from netdoctor.kernel import fib
 from netdoctor.kernel.fib import FibFlow, FibHit
 from netdoctor.kernel.source import in_prefix
-from netdoctor_checks._behind import ways_behind
+from netdoctor_checks._behind import ways_behind, ways_nearer
 from netdoctor_checks._routes import ways
 from netdoctor_checks._tunnels import tunnel_ways
 
@@ -49,6 +49,7 @@ def additions(case: Case, inode: int, destination: str, source: str | None = Non
 def _candidates(case: Case, inode: int, destination: str) -> Iterator[Route]:
     yield from ways(case, inode, destination)
     yield from ways_behind(case, inode, destination)
+    yield from ways_nearer(case, inode, destination)
 
 
 def _reachable_gateway(ns: Namespace, route: Route) -> tuple[tuple[Route, ...], Route]:

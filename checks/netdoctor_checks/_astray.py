@@ -22,7 +22,7 @@ from netdoctor.kernel.endings import (
 )
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._detours import Detour, detours, words
-from netdoctor_checks._wiring import destination, sending_route, sought, tunnelled
+from netdoctor_checks._wiring import destination, owned_nearby, sending_route, sought, tunnelled
 
 Missed = NeighbourUnresolved | ArpNotAnswered | NotForMe | NotForwardedByBridge
 Astray = Missed | ForwardingOff | NoRoute | DeliveredElsewhere | TtlExceeded | NoCarrier | LinkDown
@@ -45,8 +45,7 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
         hop, sent = sought(case, end), sending_route(case, end.step)
         if hop is None or sent is None or sent[0] != hop.at or tunnelled(case, end):
             return None
-        near = case.segment(hop.at)
-        if any(place in near for place in case.owners(hop.address) if place.inode != hop.at.inode):
+        if owned_nearby(case, hop):
             return None
         goal = destination(case, end)
         return Strayed(*sent, hop.address if hop.address != goal else None, goal, 2, True)

@@ -1,4 +1,4 @@
-"""Routes to an address that its owner has on another device than that by which it is reached (on lo, on a bridge)."""
+"""Routes for less usual places: an address that its owner has on lo or a bridge, a next router that is broken too."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from msgspec.structs import replace
 
 from netdoctor.case import Case
 from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
+from netdoctor.kernel import topology
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._routes import RTPROT_BOOT, layer3_devices, via, ways
+from netdoctor_checks._tunnels import prefixes_of
 
 
 def ways_behind(case: Case, inode: int, destination: str) -> Iterator[Route]:
@@ -45,3 +47,18 @@ def _as_to(case: Case, inode: int, destination: str, other: str) -> Iterator[Rou
     for route in ways(case, inode, other):
         if any(hop.gateway for hop in route.nexthops):
             yield replace(route, dst=destination, prefixlen=32) if route.prefixlen else route
+
+
+def ways_nearer(case: Case, inode: int, destination: str) -> Iterator[Route]:
+    """Candidate routes via neighbours that are nearer to the owner by cabling, whether or not they know the way on."""
+    ns = case.host.namespace(inode)
+    near = topology.distances(case.host, case.owners(destination), routed=True)
+    found: list[tuple[int, Route]] = []
+    for link in layer3_devices(ns) if ns is not None else ():
+        at = Place(inode, link.index)
+        for place in case.segment(at) if link.up else ():
+            if place.inode == inode or near.get(place, 0) >= near.get(at, 0):
+                continue
+            for ifa in case.addresses(place):
+                found += [(near.get(place, 0), via(case, at, it, ifa.local)) for it in prefixes_of(case, destination)]
+    yield from (route for _, route in sorted(found, key=lambda item: item[0]))

@@ -16,6 +16,7 @@ from netdoctor.fix.layer3 import AddRoute, DeleteAddress, DeleteRoute, route_wor
 from netdoctor.fix.prefix import address_routes
 from netdoctor.kernel import fib
 from netdoctor.kernel.packet import Place
+from netdoctor_checks._down import bring_up, is_down
 from netdoctor_checks._routes import ways
 
 #: Candidates walked for one finding.
@@ -65,6 +66,12 @@ def _candidates(case: Case, at: Place, route: Route, destination: str) -> Iterat
     for way in ways(case, inode, destination):
         if way.nexthops == route.nexthops:
             continue
+        down = [Place(inode, hop.oif) for hop in way.nexthops if hop.oif and is_down(case, Place(inode, hop.oif))]
+        if down:
+            up = bring_up(case, down[0])
+            changes: tuple[Change, ...] = (*up.changes, AddRoute(inode, way, True))
+            yield Fix(f"{up.summary}, and add the route {words(case, at, way)}", changes)
+            continue
         like = replace(
             way, dst=route.dst, prefixlen=route.prefixlen, priority=route.priority, tos=route.tos, table=route.table
         )
@@ -75,7 +82,7 @@ def _candidates(case: Case, at: Place, route: Route, destination: str) -> Iterat
         if way.prefixlen > route.prefixlen:
             yield Fix(f"add the route {new}", (AddRoute(inode, way),))
         elif way.prefixlen < route.prefixlen:
-            changes: tuple[Change, ...] = (DeleteRoute(inode, route), AddRoute(inode, way, True))
+            changes = (DeleteRoute(inode, route), AddRoute(inode, way, True))
             yield Fix(f"delete the route {old}, and add {new}", changes, "medium")
 
 

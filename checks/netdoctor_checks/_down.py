@@ -6,14 +6,22 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.facts.host import covers
-from netdoctor.facts.links import Link
 from netdoctor.fix.carrier import CarrierOn
 from netdoctor.fix.change import Change, Fix
 from netdoctor.fix.layer2 import SetUp
 from netdoctor.kernel import topology
-from netdoctor.kernel.endings import Ending, LinkDown, NoCarrier, NoRoute, NotForwardedByBridge, VxlanRefused
+from netdoctor.kernel.endings import (
+    Ending,
+    LinkDown,
+    NoCarrier,
+    NoRoute,
+    NotForwardedByBridge,
+    VxlanNotSent,
+    VxlanRefused,
+)
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._hop import way
+from netdoctor_checks._vteps import vtep
 
 
 def is_down(case: Case, place: Place | None) -> bool:
@@ -32,7 +40,9 @@ def at_the_end(case: Case, end: Ending) -> list[Place]:
         named = [end.bridge, end.at, case.peer(end.at)]
     elif isinstance(end, VxlanRefused) and end.why in ("port-closed", "device-down"):
         port = end.packet.dport
-        named = [v for v, link in topology.vteps(case.host) if link.vxlan is not None and link.vxlan.port == port]
+        named = [
+            v for v, link in topology.vteps(case.host) if link.vxlan is not None and link.vxlan.port == port
+        ]
         named = [v for v in named if v is not None and v.inode == end.at.inode]
     else:
         named = []
@@ -54,21 +64,21 @@ def on_the_way(case: Case, end: Ending) -> list[Place]:
 
 
 def behind_no_route(case: Case, end: Ending) -> list[Place]:
-    """The devices of a namespace without a route whose own routes are gone because they are down, the likeliest first."""
-    if not isinstance(end, NoRoute):
+    """The devices of a namespace without a route whose routes are gone because they are down, likeliest first."""
+    if isinstance(end, NoRoute):
+        inode, destination = end.at.inode, end.destination
+    elif isinstance(end, VxlanNotSent) and end.why == "no-route" and (by := vtep(case, end.at)) is not None:
+        inode, destination = by.home, end.remote
+    else:
         return []
-    found = [link for link in case.ns(end.at).links() if not link.up and not link.loopback and _addressed(case, end, link)]
-    found.sort(key=lambda link: not _covers(case, end, link))
-    return [Place(end.at.inode, link.index) for link in found]
+    down = [link for link in case.ns(inode).links() if not link.up and not link.loopback]
+    found = [place for link in down if case.addresses(place := Place(inode, link.index))]
+    return sorted(found, key=lambda place: not _covers(case, place, destination))
 
 
-def _addressed(case: Case, end: NoRoute, link: Link) -> bool:
-    return bool(case.addresses(Place(end.at.inode, link.index)))
-
-
-def _covers(case: Case, end: NoRoute, link: Link) -> bool:
-    held = case.addresses(Place(end.at.inode, link.index))
-    return any(covers(ifa.address or ifa.local, ifa.prefixlen, end.destination) for ifa in held)
+def _covers(case: Case, place: Place, destination: str) -> bool:
+    held = case.addresses(place)
+    return any(covers(ifa.address or ifa.local, ifa.prefixlen, destination) for ifa in held)
 
 
 def bring_up(case: Case, place: Place) -> Fix:

@@ -29,7 +29,11 @@ def lookups(case: Case, end: Ending) -> list[Lookup]:
         step = case.walk.steps[number]
         if step.stage == "bridge" and step.detail.startswith("FDB says") and isinstance(step.carries, Frame):
             bridge = _bridge_of(case, step.at)
-            found.append(_recorded(case, bridge, step.carries.dst, step.at.ifindex, None) if bridge is not None else None)
+            found.append(
+                _recorded(case, bridge, step.carries.dst, step.at.ifindex, None)
+                if bridge is not None
+                else None
+            )
     return [item for item in found if item is not None]
 
 

@@ -9,7 +9,7 @@ from netdoctor.kernel.endings import NeighbourUnresolved
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.source import in_prefix
 from netdoctor_checks._routes import MAX_SIBLINGS, forwards, gateways, leads, siblings
-from netdoctor_checks._wiring import Sought, covering, tunnelled
+from netdoctor_checks._wiring import Sought, covering, owned_nearby, tunnelled
 
 
 def missing_gateway(case: Case, end: NeighbourUnresolved) -> Sought | None:
@@ -17,8 +17,7 @@ def missing_gateway(case: Case, end: NeighbourUnresolved) -> Sought | None:
     hop = Sought(end.at, end.asker.address)
     if hop.address == end.packet.dst or tunnelled(case, end) or case.host.namespace(hop.at.inode) is None:
         return None
-    near = case.segment(hop.at)
-    return None if any(place in near for place in case.owners(hop.address)) else hop
+    return None if owned_nearby(case, hop) else hop
 
 
 def users(case: Case, hop: Sought) -> list[Place]:

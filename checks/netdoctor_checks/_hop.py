@@ -12,6 +12,7 @@ from netdoctor.fix.change import Fix, applied
 from netdoctor.kernel import topology
 from netdoctor.kernel.endings import ArpNotAnswered, Ending, NeighbourUnresolved
 from netdoctor.kernel.packet import Frame, Place
+from netdoctor.kernel.sysctls import conf_or
 
 _cables: WeakKeyDictionary[Case, dict[Place, dict[Place, Place]]] = WeakKeyDictionary()
 
@@ -63,7 +64,7 @@ def _hop(at: Place, action: str, detail: str, facts: tuple[Record, ...]) -> Hop:
 def doors(case: Case, hop: Hop) -> list[Place]:
     """The devices on the hop's segment by which the owners of its address can be reached.
 
-    An address may sit on another device of its namespace (lo); then every device of that namespace on the segment counts.
+    An address may sit on another device of its namespace (lo); then all of that namespace on the segment count.
     """
     near = case.segment(hop.at)
     found: list[Place] = []
@@ -133,8 +134,18 @@ def silences(case: Case, end: ArpNotAnswered | NeighbourUnresolved, why: str) ->
     """The places that had to answer the same ARP request and did not, for the reason `why`."""
     if isinstance(end, ArpNotAnswered):
         return [end] if end.why == why else []
-    asked = [item for item in case.walk.endings if isinstance(item, ArpNotAnswered) and item.flow.asker == end.asker]
-    return [item for item in asked if item.why == why and case.ns(item.at).owners(item.address)]
+    asked = [
+        item
+        for item in case.walk.endings
+        if isinstance(item, ArpNotAnswered) and item.flow.asker == end.asker
+    ]
+    return [item for item in asked if item.why == why and _concerned(case, item)]
+
+
+def _concerned(case: Case, silent: ArpNotAnswered) -> bool:
+    """Tell whether the namespace would have had something to say: it owns the address, or answers for others."""
+    ns = case.ns(silent.at)
+    return bool(ns.owners(silent.address)) or conf_or(ns, case.name(silent.at), "proxy_arp")
 
 
 def helps(case: Case, fix: Fix) -> bool:

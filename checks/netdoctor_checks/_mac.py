@@ -10,7 +10,7 @@ from netdoctor.fix.flush import FlushNeighbour
 from netdoctor.fix.layer2 import SetLladdr
 from netdoctor.kernel import topology
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._hop import Hop, doors, station
+from netdoctor_checks._hop import Hop, cable, doors, station
 
 
 def lladdr(case: Case, place: Place) -> str | None:
@@ -20,7 +20,7 @@ def lladdr(case: Case, place: Place) -> str | None:
 
 
 def stations_with(case: Case, near: Place, address: str) -> list[Place]:
-    """The running stations on the segment of `near` that have this lladdr; a macvlan and the parent it copies are one."""
+    """The running stations on the segment of `near` with this lladdr; a macvlan and the parent it copies are one."""
     found: list[Place] = []
     for place in case.segment(near):
         link = case.link(place)
@@ -36,7 +36,11 @@ def stations_with(case: Case, near: Place, address: str) -> list[Place]:
 
 def bridges_near(case: Case, hop: Hop) -> list[Place]:
     """The bridges on the hop's segment, nearest first."""
-    return [place for place in case.segment(hop.at) if (link := case.link(place)) is not None and link.kind == "bridge"]
+    return [
+        place
+        for place in case.segment(hop.at)
+        if (link := case.link(place)) is not None and link.kind == "bridge"
+    ]
 
 
 def talkers(case: Case, hop: Hop) -> list[Place]:
@@ -48,7 +52,12 @@ def fresh(case: Case, place: Place) -> str:
     """A locally administered unicast lladdr that nobody on the segment has: from the device's own IPv4 address."""
     taken = {lladdr(case, other) for other in case.segment(place)}
     held = case.addresses(place)
-    octets = [int(part) for part in (held[0].local if held else f"0.0.{place.ifindex >> 8 & 255}.{place.ifindex & 255}").split(".")]
+    octets = [
+        int(part)
+        for part in (
+            held[0].local if held else f"0.0.{place.ifindex >> 8 & 255}.{place.ifindex & 255}"
+        ).split(".")
+    ]
     for number in range(256):
         found = ":".join(f"{part:02x}" for part in (0x02, 0x42 + number & 0xFF, *octets))
         if found not in taken:
@@ -73,3 +82,25 @@ def _forgetting(case: Case, place: Place) -> Iterator[FlushNeighbour]:
             entry = ns.neighbour(other.ifindex, address)
             if entry is not None and entry.state != "PERMANENT":
                 yield FlushNeighbour(other.inode, other.ifindex, address)
+
+
+def right_lladdrs(case: Case, hop: Hop) -> list[str]:
+    """The lladdrs by which the next hop can be reached; on a pair whose far end stands in for it, the far end's."""
+    places = doors(case, hop)
+    if not places:
+        peer = case.peer(hop.at)
+        places = [peer] if peer is not None and station(case, peer) else []
+    return [address for place in dict.fromkeys(places) if (address := lladdr(case, place)) is not None]
+
+
+def port_namesakes(
+    case: Case, start: Place, talker: Place, owners: list[Place]
+) -> Iterator[tuple[Place, Place, str]]:
+    """The bridge ports on the way that have the lladdr of the one who talks."""
+    address = lladdr(case, talker)
+    for place in cable(case, start, talker) or [p for owner in owners for p in cable(case, start, owner)]:
+        link = case.link(place)
+        if link is not None and link.kind == "bridge":
+            for port in case.ns(place).ports(place.ifindex):
+                if port.address == address and address is not None:
+                    yield Place(place.inode, port.index), place, address

@@ -14,6 +14,7 @@ from netdoctor.fix.layer3 import AddRoute, SetSysctl
 from netdoctor.fix.move import move
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.source import in_prefix
+from netdoctor.kernel.topology import distances
 from netdoctor_checks._bare import Clue, clues, remedies
 from netdoctor_checks._routes import MAX_SIBLINGS, forwards
 
@@ -28,13 +29,18 @@ class Stray(NamedTuple):
 
 def strays(case: Case, home: int) -> list[Stray]:
     """Bare ends of pairs in other namespaces that could be the missing device of `home`, the likeliest first."""
+    question = case.question
+    other = question.destination.inode if home == question.source.inode else question.source.inode
+    ns = case.host.namespace(other) if other is not None else None
+    starts = [Place(ns.id.inode, link.index) for link in ns.links()] if ns is not None else []
+    near = distances(case.host, starts, routed=True)
     found = []
     for known in case.host.namespaces():
         ns = case.host.namespace(known.inode)
         for link in ns.links_of_kind("veth") if ns is not None and known.inode != home else ():
             at = Place(known.inode, link.index)
             peer = case.peer(at)
-            if peer is None or peer.inode in (home, known.inode) or link.master:
+            if peer is None or peer not in near or peer.inode in (home, known.inode) or link.master:
                 continue
             if case.addresses(at) or forwards(case, at):
                 continue
@@ -80,30 +86,44 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
     link = case.link(end) if end is not None else None
     if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
         return
+    asked = (case.question.source.inode, case.question.destination.inode)
+    if near.inode not in asked or _host_ends(case, end.inode) != [end]:
+        return
     for home in _hosts(case, end.inode):
         ns = case.ns(home)
         taken = ns.link_named(link.name) is not None
         index, changes = _moved(case, Stray(end, near, home), f"veth{link.index}x" if taken else link.name)
         stray, summary = Stray(end, near, home), f"move {link.name} to {case.label(home)}"
         for bridge in ns.links_of_kind("bridge"):
-            fix = Fix(f"{summary}, as a port of {bridge.name}", (*changes, SetMaster(home, index, bridge.index)), "high")
+            join = SetMaster(home, index, bridge.index)
             if _shares(case, Place(home, bridge.index), near):
-                yield stray, fix
+                yield stray, Fix(f"{summary}, as a port of {bridge.name}", (*changes, join), "high")
         if any(hop.oif is not None and case.peer(Place(home, hop.oif)) for hop in _host_routes(case, home)):
             name = f"veth{link.index}x" if taken else link.name
             route = Route(2, 254, address, 32, "unicast", (NextHop(index),), scope=RT_SCOPE_LINK, protocol=3)
             proxy = SetSysctl(home, f"ipv4/conf/{name}/proxy_arp", "1")
-            yield stray, Fix(f"{summary}, with a route and proxy_arp", (*changes, proxy, AddRoute(home, route, True)), "high")
+            more = (*changes, proxy, AddRoute(home, route, True))
+            yield stray, Fix(f"{summary}, with a route and proxy_arp", more, "high")
 
 
 def _hosts(case: Case, besides: int) -> list[int]:
-    """The namespaces that hold the other ends of most pairs, and forward."""
-    held: Counter[int] = Counter()
-    for known in case.host.namespaces():
-        ns = case.host.namespace(known.inode)
-        ends = ns.links_of_kind("veth") if ns is not None and known.inode != besides else ()
-        held[known.inode] += sum(link.link_netnsid is not None and forwards(case, Place(known.inode, link.index)) for link in ends)
-    return [inode for inode, count in held.most_common(3) if count]
+    """The namespaces that hold the host ends of most pairs, and forward."""
+    others = [known.inode for known in case.host.namespaces() if known.inode != besides]
+    held = {inode: len(_host_ends(case, inode)) for inode in others}
+    likely = sorted((inode for inode, count in held.items() if count), key=lambda inode: -held[inode])
+    return [inode for inode in likely if any(forwards(case, end) for end in _host_ends(case, inode))][:3]
+
+
+def _host_ends(case: Case, inode: int) -> list[Place]:
+    """The bare ends of pairs in a namespace whose other ends are in other namespaces and have addresses."""
+    ns = case.host.namespace(inode)
+    ends = [Place(inode, link.index) for link in ns.links_of_kind("veth")] if ns is not None else []
+    found = []
+    for end in ends:
+        far = case.peer(end)
+        if far is not None and far.inode != inode and case.addresses(far) and not case.addresses(end):
+            found.append(end)
+    return found
 
 
 def _shares(case: Case, bridge: Place, near: Place) -> bool:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdoctor.case import Case
-from netdoctor.fix.change import Change, Fix
+from netdoctor.fix.change import Change, Fix, applied
 from netdoctor.fix.flush import FlushRouteCache
 from netdoctor.fix.layer2 import SetMtu
-from netdoctor.kernel.endings import Ending, FragNeeded, TooBig
+from netdoctor.kernel import topology
+from netdoctor.kernel.endings import FragNeeded, TooBig
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._hop import cable, doors, hops
+
+#: `Case.progress` of a change with which the reply comes back.
+ANSWERED = 3
 
 
 def mtu(case: Case, place: Place) -> int:
@@ -25,14 +29,18 @@ def onward(case: Case, at: Place, address: str) -> list[Place]:
     goals = [place for place in case.owners(address) if place in near and place.inode != at.inode]
     paths = [path for goal in goals if (path := cable(case, at, goal))]
     peer = case.peer(at)
-    other = [at, peer] if peer is not None and case.link(peer) is not None and _kind(case, at) == "veth" else [at]
+    other = (
+        [at, peer] if peer is not None and case.link(peer) is not None and _kind(case, at) == "veth" else [at]
+    )
     return min(paths, key=len, default=other)
 
 
 def widened(case: Case, path: list[Place], length: int) -> Fix | None:
     """The fix that makes every device of a path take packets of that length; None where a tunnel is in the way."""
     small = [place for place in path if 0 < mtu(case, place) < length]
-    if not small or any(_kind(case, place) in ("vxlan", None, "") and not _roomy(case, place) for place in small):
+    if not small or any(
+        _kind(case, place) in ("vxlan", None, "") and not _roomy(case, place) for place in small
+    ):
         return None
     usual = max((mtu(case, place) for place in _known(case, path)), default=length)
     wanted = usual if usual >= length else length
@@ -45,7 +53,9 @@ def narrowed(case: Case, end: TooBig) -> Fix | None:
     """The fix that makes the senders of a hop cut the packet down to what the device takes."""
     found: dict[Place, None] = {}
     for hop in hops(case, end):
-        for place in dict.fromkeys((hop.at, *(p for door in doors(case, hop) for p in cable(case, hop.at, door)))):
+        for place in dict.fromkeys(
+            (hop.at, *(p for door in doors(case, hop) for p in cable(case, hop.at, door)))
+        ):
             if place == end.at:
                 break
             if mtu(case, place) > end.mtu:
@@ -65,19 +75,23 @@ def too_big_fixes(case: Case, end: TooBig) -> Iterator[Fix]:
 
 
 def frag_fix(case: Case, end: FragNeeded, next_hop: str) -> Fix | None:
-    """The fix that raises the MTUs from the device on; path MTUs that ICMP taught the sender are forgotten."""
-    fix = widened(case, onward(case, end.at, next_hop), end.packet.length)
+    """The fix that raises the MTUs from the device on; path MTUs that ICMP taught the sender are forgotten.
+
+    None where nothing on this segment ever took such packets and a tunnel behind it would not either.
+    """
+    path = onward(case, end.at, next_hop)
+    fix = widened(case, path, end.packet.length)
+    if fix is None:
+        return None
+    usual = max(mtu(case, place) for place in _known(case, path))
+    tunnels = usual < end.packet.length and topology.vteps(case.host)
+    if tunnels and case.progress(applied(case.host, fix.changes)) < ANSWERED:
+        return None
     source = case.question.source.inode
-    if fix is None or source is None or source == end.at.inode:
+    if source is None or source == end.at.inode:
         return fix
     changes: tuple[Change, ...] = (*fix.changes, FlushRouteCache(source))
     return Fix(fix.summary, changes, fix.risk)
-
-
-def uses(case: Case, end: Ending) -> str | None:
-    """The next hop of the last hop under way."""
-    hop = next(iter(hops(case, end)), None)
-    return hop.address if hop is not None else None
 
 
 def _known(case: Case, path: list[Place]) -> list[Place]:

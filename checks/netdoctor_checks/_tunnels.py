@@ -20,7 +20,7 @@ def tunnel_ways(case: Case, inode: int, destination: str, source: str | None) ->
         for far, gateway in gateways(case, at, destination):
             if source is not None and _avoided(case, far, source):
                 continue
-            found += [via(case, at, prefix, gateway) for prefix in _prefixes(case, destination)]
+            found += [via(case, at, prefix, gateway) for prefix in prefixes_of(case, destination)]
     return list(dict.fromkeys(found))
 
 
@@ -30,7 +30,8 @@ def _avoided(case: Case, far: Place, source: str) -> bool:
     return isinstance(hit, fib.FibHit) and all(hop.oif != far.ifindex for hop in hit.nexthops)
 
 
-def _prefixes(case: Case, destination: str) -> list[tuple[str, int]]:
+def prefixes_of(case: Case, destination: str) -> list[tuple[str, int]]:
+    """The prefixes that a route to `destination` may have: its owner's subnet, then the address alone."""
     held = [ifa for owner in case.owners(destination) for ifa in case.ns(owner).owners(destination)]
     subnets = [network(ifa) for ifa in held if 8 < ifa.prefixlen < 32]
     return [*dict.fromkeys(subnets), (destination, 32)]

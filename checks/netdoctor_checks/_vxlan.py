@@ -11,7 +11,8 @@ from netdoctor.kernel.packet import ZERO_MAC, Arp, Asker, Frame
 from netdoctor_checks._vteps import Vtep, local_segment, overlay, vtep, vteps
 
 __all__ = [
-    "Sent", "Vtep", "asked", "behind", "local_segment", "overlay", "sent", "target", "towards", "vtep", "vteps",
+    "Sent", "Vtep", "asked", "behind", "flooding", "local_segment", "overlay", "sent", "sent_home", "target", "towards",
+    "vtep", "vteps",
 ]  # fmt: skip
 
 
@@ -51,6 +52,29 @@ def asked(end: Ending) -> Asker | None:
     if isinstance(end, NeighbourUnresolved) and end.packet.vni is None and end.flow.asker is None:
         return end.asker
     return end.flow.asker
+
+
+def flooding(case: Case, end: Ending) -> list[Vtep]:
+    """The VTEPs that a broadcast of the exchange came to."""
+    if isinstance(end, NoVtep):
+        one = sent(case, end)
+        return [one.by] if one is not None else []
+    hop = asked(end)
+    places = [] if hop is None else sorted(case.visited(hop), key=lambda at: (at.inode, at.ifindex))
+    return [v for at in places if (v := vtep(case, at)) is not None]
+
+
+def sent_home(case: Case, end: NeighbourUnresolved) -> Sent | None:
+    """The question that nobody answered, where a VTEP sent it to its own node."""
+    for step in case.walk.steps:
+        entry = next((fact for fact in step.facts if isinstance(fact, FdbEntry)), None)
+        by = vtep(case, step.at) if step.action == "encapsulate" else None
+        if by is None or entry is None or not isinstance(step.carries, Frame):
+            continue
+        ns = case.host.namespace(by.home)
+        if step.carries.flow.asker == asked(end) and ns is not None and ns.owners(entry.dst or ""):
+            return Sent(by, step.carries, entry)
+    return None
 
 
 def behind(case: Case, lladdr: str, by: Vtep) -> Vtep | None:

@@ -8,44 +8,12 @@ from msgspec.structs import replace
 
 from netdoctor.case import Case
 from netdoctor.check import Proof
-from netdoctor.facts.host import covers
-from netdoctor.facts.links import Link
 from netdoctor.facts.records import NUD_FIXED, FdbEntry
 from netdoctor.fix.change import Change
 from netdoctor.fix.layer2 import SetLladdr, SetNeighbour
 from netdoctor.fix.vxlan import RecreateVxlan, lost_routes
-from netdoctor.kernel.packet import Place, is_multicast
+from netdoctor.kernel.packet import Place
 from netdoctor_checks._vxlan import Vtep, overlay, vteps
-
-
-def owned(case: Case, inode: int, address: str | None) -> bool:
-    """Tell whether a namespace carries an address."""
-    ns = case.host.namespace(inode)
-    return ns is not None and address is not None and bool(ns.owners(address))
-
-
-def addresses(case: Case, there: Vtep, by: Vtep) -> list[str]:
-    """The addresses by which `by` may reach the VTEP `there`, the likeliest first."""
-    ns, here = case.host.namespace(there.home), case.host.namespace(by.home)
-    if ns is None or here is None:
-        return []
-    found = [there.data.local] if there.data.local and owned(case, there.home, there.data.local) else []
-    for one in overlay(case, there):
-        table = case.ns(one.at).fdb(one.at.ifindex, there.link.address or "")
-        found += [e.dst for e in table if e.dst and owned(case, there.home, e.dst)]
-    mine = [ifa for ifa in here.addresses() if ifa.family == 2]
-    own = [ifa.local for ifa in ns.addresses() if ifa.family == 2 and not ifa.local.startswith("127.")]
-    own = [a for a in own if ":" not in a]
-    found += [a for a in own if any(covers(i.address or i.local, i.prefixlen, a) for i in mine)]
-    shared = [a for a in dict.fromkeys(found) if a is not None and not owned(case, by.home, a)]
-    return shared[:3]
-
-
-def reaches(case: Case, by: Vtep, there: Vtep, lladdr: str) -> bool:
-    """Tell whether an entry of `by` for the lladdr leads to the node of `there`, or to a group."""
-    entries = case.ns(by.at).fdb(by.at.ifindex, lladdr)
-    remotes = [e.dst for e in entries if e.ifindex == by.at.ifindex and e.dst]
-    return any(is_multicast(dst) or owned(case, there.home, dst) for dst in remotes)
 
 
 def fdb_proof(case: Case, at: Place, statement: str) -> Proof:
@@ -134,17 +102,3 @@ def odd_first(
     odd_is_near = votes[theirs] > votes[mine] or (doubt and not by.link.name.endswith(str(mine)))
     near, far = (by, theirs), (there, mine)
     return (near, far) if odd_is_near else (far, near)
-
-
-def underlay_devices(case: Case, by: Vtep, address: str) -> list[Link]:
-    """The devices of the underlay's namespace in whose subnet an address lies, VTEPs left out."""
-    ns, found = case.ns(by.home), []
-    for ifa in ns.addresses():
-        link = ns.link(ifa.ifindex)
-        if (
-            link is not None
-            and link.kind != "vxlan"
-            and covers(ifa.address or ifa.local, ifa.prefixlen, address)
-        ):
-            found.append(link)
-    return found

@@ -11,8 +11,9 @@ from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetPort
 from netdoctor.kernel.endings import Ending, NotForwardedByBridge
 from netdoctor.kernel.packet import Asker, Ip, Place, is_multicast
+from netdoctor_checks._underlay import underlay_devices
 from netdoctor_checks._vxlan import Vtep, sent, towards, vtep
-from netdoctor_checks._vxlan_fixes import odd_first, underlay_devices
+from netdoctor_checks._vxlan_fixes import odd_first
 
 
 def pairs(case: Case, end: Ending, hop: Asker) -> Iterator[tuple[Vtep, Vtep]]:

@@ -9,8 +9,9 @@ from netdoctor.facts.records import NUD_FIXED
 from netdoctor.fix.change import Change
 from netdoctor.fix.layer2 import DeleteFdb, SetNeighbour
 from netdoctor.fix.vxlan import AddRemote
-from netdoctor_checks._vxlan import Sent, Vtep, overlay, vteps
-from netdoctor_checks._vxlan_fixes import addresses, believed, lladdr_changes, owned, reaches, remote
+from netdoctor_checks._underlay import addresses, owned, reaches
+from netdoctor_checks._vxlan import Sent, Vtep, local_segment, overlay, vteps
+from netdoctor_checks._vxlan_fixes import believed, lladdr_changes, remote
 
 
 def renamings(case: Case, one: Sent, there: Vtep) -> Iterator[tuple[Vtep, tuple[Change, ...], str]]:
@@ -43,8 +44,13 @@ def _remembered(case: Case, odd: Vtep, other: Vtep) -> str | None:
 
 
 def _fresh(case: Case, one: Vtep) -> str:
-    """A locally administered address that no VTEP has, near to the one it has."""
-    taken = {v.link.address for v in vteps(case, one.home)}
+    """A locally administered address, near to the one it has, that no device on the overlay is known by."""
+    taken: set[str | None] = set()
+    for each in vteps(case, one.home):
+        taken |= {entry.lladdr for entry in case.ns(each.at).fdb_entries()}
+        for place in local_segment(case, each.at):
+            link = case.link(place)
+            taken.add(link.address if link is not None else None)
     octets = [int(octet, 16) for octet in (one.link.address or "02:00:00:00:00:00").split(":")]
     octets[0] = octets[0] & 0xFC | 0x02
     while (lladdr := ":".join(f"{octet:02x}" for octet in octets)) in taken:

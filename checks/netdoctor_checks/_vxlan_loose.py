@@ -26,10 +26,12 @@ def each(loose: list[tuple[Vtep, Link]], changes: list[SetMaster]) -> tuple[Chan
 
 
 def is_loose(case: Case, one: Vtep) -> bool:
-    """A VTEP without master and without addresses, one of whose fellows is a port."""
-    return (
-        not one.link.master and not case.addresses(one.at) and any(v.link.master for v in overlay(case, one))
-    )
+    """A VTEP without master and without addresses, while a fellow is a port, or nothing is routed through it."""
+    if one.link.master or case.addresses(one.at):
+        return False
+    ns, index = case.ns(one.at), one.at.ifindex
+    used = any(hop.oif == index for route in ns.routes() if route.family == 2 for hop in route.nexthops)
+    return any(v.link.master for v in overlay(case, one)) or not used
 
 
 def bridges_for(case: Case, one: Vtep) -> list[Link]:

@@ -10,8 +10,9 @@ from netdoctor.fix.layer2 import DeleteNeighbour, SetNeighbour
 from netdoctor.fix.vxlan import AddRemote
 from netdoctor.kernel.endings import Ending
 from netdoctor.kernel.packet import Arp, Place
-from netdoctor_checks._vxlan import Sent, Vtep, behind, towards, vtep, vteps
-from netdoctor_checks._vxlan_fixes import addresses, lladdr_changes, reaches, remote
+from netdoctor_checks._underlay import addresses, reaches
+from netdoctor_checks._vxlan import Sent, Vtep, behind, sent, towards, vtep, vteps
+from netdoctor_checks._vxlan_fixes import lladdr_changes, remote
 
 
 class Named(Record, frozen=True):
@@ -42,6 +43,12 @@ def named_by(case: Case, end: Ending, one: Sent) -> Named | None:
     right = link.address or ""
     found = vtep(case, owner) or behind(case, right, one.by)
     return Named(one.by, entry.dst, entry.lladdr, owner, right, found)
+
+
+def misled(case: Case, end: Ending) -> bool:
+    """Tell whether the packet got where it ended only by an entry at a VTEP that names the wrong lladdr."""
+    one = sent(case, end)
+    return one is not None and named_by(case, end, one) is not None
 
 
 def _resolved(case: Case, end: Ending, at: Place) -> Neighbour | None:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 from netdoctor.case import Case
 from netdoctor.facts.records import Address, Route
+from netdoctor.fix.change import Change, applied
 from netdoctor.kernel import fib
 from netdoctor.kernel.endings import (
     ArpNotAnswered,
     Ending,
     NeighbourUnresolved,
+    NoCarrier,
     NotForMe,
     NotForwardedByBridge,
 )
@@ -22,6 +24,8 @@ from netdoctor.kernel.walk import Step
 
 #: A next hop was not found, or what was sent to it did not arrive there.
 Missed = NeighbourUnresolved | ArpNotAnswered | NotForMe | NotForwardedByBridge
+#: The same, or a bridge without a single port was to send.
+Apart = Missed | NoCarrier
 
 
 def own_steps(case: Case, step: int) -> Iterator[Step]:
@@ -50,7 +54,7 @@ class Sought(NamedTuple):
     address: str
 
 
-def sought(case: Case, end: Missed) -> Sought | None:
+def sought(case: Case, end: Apart) -> Sought | None:
     """The next hop that what ended was meant for: of its ARP exchange, else of the route it was sent by."""
     asker = end.asker if isinstance(end, NeighbourUnresolved) else end.flow.asker
     if asker is not None:
@@ -73,17 +77,22 @@ def destination(case: Case, end: Ending) -> str:
     return case.target
 
 
-def cut_off(case: Case, end: Missed) -> list[tuple[Sought, Place]]:
+def cut_off(case: Case, end: Apart) -> list[tuple[Sought, Place]]:
     """The owners of the next hop, with who seeks it, if none of them is cabled to the device that does."""
     hop = sought(case, end)
     if hop is None:
         return []
     held = [place for place in case.owners(hop.address) if place.inode != hop.at.inode]
-    near = case.segment(hop.at)
-    return [] if any(place in near for place in held) else [(hop, place) for place in held]
+    return [] if owned_nearby(case, hop) else [(hop, place) for place in held]
 
 
-def tunnelled(case: Case, end: Missed) -> bool:
+def owned_nearby(case: Case, hop: Sought) -> bool:
+    """Tell whether a namespace next to the seeker has the address, on whatever device: it would answer for it."""
+    near = {place.inode for place in case.segment(hop.at)} - {hop.at.inode}
+    return any(place.inode in near for place in case.owners(hop.address))
+
+
+def tunnelled(case: Case, end: Apart) -> bool:
     """Tell whether it is a VXLAN device, or the outer packet of one, that seeks the next hop."""
     hop = sought(case, end)
     link = case.link(hop.at) if hop is not None else None
@@ -155,3 +164,8 @@ def _loose(case: Case, at: Place) -> bool:
     if not ns.links_of_kind("bridge") or case.addresses(at) or conf_or(ns, link.name, "proxy_arp"):
         return False
     return not any(hop.oif == at.ifindex for route in ns.routes() if route.family == 2 for hop in route.nexthops)
+
+
+def helps(case: Case, *changes: Change) -> bool:
+    """Tell whether the changes get the packet past where it ended."""
+    return case.progress(applied(case.host, changes)) > 0

@@ -15,22 +15,23 @@ from netdoctor_checks._hop import silences
 
 @check("NEI004")
 def arp_filter(end: ArpNotAnswered | NeighbourUnresolved, case: Case) -> Iterator[Finding]:
-    """arp_filter keeps the owner of the address from answering
+    """arp_filter keeps the owner of the address from answering.
 
     ## What it means
-    `net.ipv4.conf.*.arp_filter` is on (for all or for the interface), and the namespace's own route back to the asker
-    leaves by another device than the one on which the question came.
+    `net.ipv4.conf.*.arp_filter` is on (for all or for the interface), and the namespace's own route back to the
+    asker leaves by another device than the one on which the question came.
 
     ## Why it breaks the path
-    arp_filter() in net/ipv4/arp.c looks up the route from the address to the asker. If that does not use the receiving
-    device it counts ArpFilter and the request is not answered.
+    arp_filter() in net/ipv4/arp.c looks up the route from the address to the asker. If that does not use the
+    receiving device it counts ArpFilter and the request is not answered.
 
     ## See it yourself
     `ip route get ASKER from ADDRESS` names another device; `nstat -az TcpExtArpFilter` grows with every request.
 
     ## How to fix it
-    `sysctl -w net.ipv4.conf.DEV.arp_filter=0` (and for `all`), or mend the route back, which would send the replies the
-    wrong way too. arp_filter is meant for hosts with two interfaces in one subnet and routing by source address.
+    `sysctl -w net.ipv4.conf.DEV.arp_filter=0` (and for `all`), or mend the route back, which would send the
+    replies the wrong way too. arp_filter is meant for hosts with two interfaces in one subnet and routing by
+    source address.
 
     ## Often taken for
     A host that is down, or arp_ignore, which does not count ArpFilter and does not care for routes.

@@ -22,27 +22,29 @@ MEANING = {
 
 @check("NEI003")
 def arp_ignore(end: ArpNotAnswered | NeighbourUnresolved, case: Case) -> Iterator[Finding]:
-    """arp_ignore keeps the owner of the address from answering
+    """arp_ignore keeps the owner of the address from answering.
 
     ## What it means
-    The namespace has the address and hears the ARP request, but `net.ipv4.conf.*.arp_ignore` forbids the answer. The
-    value that counts is the larger of `all` and the interface's own.
+    The namespace has the address and hears the ARP request, but `net.ipv4.conf.*.arp_ignore` forbids the answer.
+    The value that counts is the larger of `all` and the interface's own.
 
     ## Why it breaks the path
     arp_process() asks arp_ignore() before it answers. Mode 1 and 2 want the address to be configured on the very
-    interface that the request came in by, so an address on lo or on another device is not admitted; mode 8 admits none.
+    interface that the request came in by, so an address on lo or on another device is not admitted; mode 8 admits
+    none.
 
     ## See it yourself
-    `sysctl net.ipv4.conf.all.arp_ignore net.ipv4.conf.DEV.arp_ignore`, and `ip addr` for the device that holds the
-    address. A capture shows the requests coming in and nothing going out.
+    `sysctl net.ipv4.conf.all.arp_ignore net.ipv4.conf.DEV.arp_ignore`, and `ip addr` for the device that holds
+    the address. A capture shows the requests coming in and nothing going out.
 
     ## How to fix it
-    Set the value back to 0, or put the address on the interface that faces the asker. Load balancers (LVS in direct
-    routing, kube-proxy with strictARP) set 1 on purpose, so that a service address on a dummy is not answered for.
+    Set the value back to 0, or put the address on the interface that faces the asker. Load balancers (LVS in
+    direct routing, kube-proxy with strictARP) set 1 on purpose, so that a service address on a dummy is not
+    answered for.
 
     ## Often taken for
-    A host that is down: the asker reports Destination Host Unreachable after three seconds. The same host answers for
-    its other addresses.
+    A host that is down: the asker reports Destination Host Unreachable after three seconds. The same host answers
+    for its other addresses.
     """
     for silent in silences(case, end, "arp_ignore"):
         ns, name = case.ns(silent.at), case.name(silent.at)
@@ -59,5 +61,8 @@ def arp_ignore(end: ArpNotAnswered | NeighbourUnresolved, case: Case) -> Iterato
                   for k, n in zip(keys, names, strict=True)),
                 Proof(f"{silent.address} is an address of {case.label(silent.at)}", case.ip(silent.at, "addr", "show")),
             ),
-            Fix(f"let {case.label(silent.at)} answer: arp_ignore 0", tuple(SetSysctl(silent.at.inode, n, "0") for n in names)),
+            Fix(
+                f"let {case.label(silent.at)} answer: arp_ignore 0",
+                tuple(SetSysctl(silent.at.inode, n, "0") for n in names),
+            ),
         )  # fmt: skip

@@ -15,24 +15,24 @@ DEFAULT = 3
 
 @check("NEI009")
 def arp_probes_disabled(end: NeighbourUnresolved, case: Case) -> Finding | None:
-    """The sender may send no ARP request
+    """The sender may send no ARP request.
 
     ## What it means
     `net.ipv4.neigh.DEV.mcast_solicit` is 0: the number of broadcast requests the kernel may send for an unknown
-    neighbour. Some overlays did that to have a daemon of their own answer (app_solicit); where the daemon is gone,
-    nobody asks any more.
+    neighbour. Some overlays did that to have a daemon of their own answer (app_solicit); where the daemon is
+    gone, nobody asks any more.
 
     ## Why it breaks the path
-    __neigh_event_send() adds up the probes that are allowed. With none the entry becomes FAILED at once and the packet is
-    dropped; with application probes only, the question goes to user space and never to the wire.
+    __neigh_event_send() adds up the probes that are allowed. With none the entry becomes FAILED at once and the
+    packet is dropped; with application probes only, the question goes to user space and never to the wire.
 
     ## See it yourself
-    `sysctl net.ipv4.neigh.DEV.mcast_solicit`; a capture on the device shows no ARP at all, while
-    `ip neigh show dev DEV` shows FAILED.
+    `sysctl net.ipv4.neigh.DEV.mcast_solicit`; a capture on the device shows no ARP at all, while `ip neigh show
+    dev DEV` shows FAILED.
 
     ## How to fix it
-    `sysctl -w net.ipv4.neigh.DEV.mcast_solicit=3`, the default, and the same for ucast_solicit, by which the kernel
-    verifies what it knows.
+    `sysctl -w net.ipv4.neigh.DEV.mcast_solicit=3`, the default, and the same for ucast_solicit, by which the
+    kernel verifies what it knows.
 
     ## Often taken for
     A destination that does not answer. Here nobody was asked.
@@ -45,10 +45,13 @@ def arp_probes_disabled(end: NeighbourUnresolved, case: Case) -> Finding | None:
     zero = [key for key in ("mcast_solicit", "ucast_solicit") if number(ns, f"{base}/{key}", DEFAULT) == 0]
     return Finding(
         f"{case.where(at)} may not ask who has {end.asker.address}: mcast_solicit is 0",
-        f"{case.label(at)} does not know the lladdr of {end.asker.address} and may send no ARP request on {name}, so the "
+        f"{case.label(at)} does not know where {end.asker.address} is and may send no ARP request on {name}, so the "
         f"packet is dropped.",
         at,
-        tuple(Proof(f"net.{base.replace('/', '.')}.{key} is 0", case.sysctl(at, f"{base}/{key}")) for key in zero),
+        tuple(
+            Proof(f"net.{base.replace('/', '.')}.{key} is 0", case.sysctl(at, f"{base}/{key}"))
+            for key in zero
+        ),
         Fix(
             f"let {name} in {case.label(at)} send ARP requests again",
             tuple(SetSysctl(at.inode, f"{base}/{key}", str(DEFAULT)) for key in zero),

@@ -12,27 +12,27 @@ from netdoctor.kernel.endings import Swallowed
 
 @check("LNK008")
 def dummy_swallows(end: Swallowed, case: Case) -> Finding:
-    """The packet goes out of a dummy interface, which discards it
+    """The packet goes out of a dummy interface, which discards it.
 
     ## What it means
-    A dummy device is a place to keep addresses. It has no other end: it counts what is sent and frees it. A route leads
-    the packet there.
+    A dummy device is a place to keep addresses. It has no other end: it counts what is sent and frees it. A route
+    leads the packet there.
 
     ## Why it breaks the path
-    dummy_xmit() in drivers/net/dummy.c updates its counters and frees the packet. To the sender that is success: no
-    error, no ICMP message, no retry.
+    dummy_xmit() in drivers/net/dummy.c updates its counters and frees the packet. To the sender that is success:
+    no error, no ICMP message, no retry.
 
     ## See it yourself
-    `ip route get ADDRESS` names the dummy as the way out; `ip -s -d link show dev DEV` says `dummy`, and its TX counter
-    grows with every ping.
+    `ip route get ADDRESS` names the dummy as the way out; `ip -s -d link show dev DEV` says `dummy`, and its TX
+    counter grows with every ping.
 
     ## How to fix it
-    Delete the route that leads there, or the address whose prefix brought the route along, if its prefix is wider than
-    the addresses that really belong to the dummy.
+    Delete the route that leads there, or the address whose prefix brought the route along, if its prefix is wider
+    than the addresses that really belong to the dummy.
 
     ## Often taken for
-    A firewall that drops in silence. Node-local DNS caches and kube-ipvs0 use dummies rightly: there the addresses are
-    local, and nothing is sent through the device.
+    A firewall that drops in silence. Node-local DNS caches and kube-ipvs0 use dummies rightly: there the
+    addresses are local, and nothing is sent through the device.
     """
     route = next((fact for number in reversed(case.walk.chain(end.step)) for fact in case.walk.steps[number].facts
                   if isinstance(fact, Route)), None)  # fmt: skip
@@ -41,8 +41,14 @@ def dummy_swallows(end: Swallowed, case: Case) -> Finding:
     proofs = [Proof(f"{name} is a dummy", case.ip(end.at, "-d", "link", "show", "dev", name))]
     if route is not None and any(hop.oif == end.at.ifindex for hop in route.nexthops):
         words = " ".join(route_words(ns, route, deleting=True))
-        proofs.append(Proof(f"the route {words} leads there", case.ip(end.at, "route", "show", "table", str(route.table))))
-        fix = Fix(f"delete the route {words} in {case.label(end.at)}", (DeleteRoute(end.at.inode, route),), "medium")
+        proofs.append(
+            Proof(
+                f"the route {words} leads there", case.ip(end.at, "route", "show", "table", str(route.table))
+            )
+        )
+        fix = Fix(
+            f"delete the route {words} in {case.label(end.at)}", (DeleteRoute(end.at.inode, route),), "medium"
+        )
     return Finding(
         f"the packet is sent through the dummy {name} in {case.label(end.at)}",
         f"{name} is a dummy device: what is sent through it is counted and discarded.",

@@ -14,20 +14,20 @@ from netdoctor_checks._fdb import Lookup, fdb_show, lookups, right_ports
 
 @check("BRG008")
 def fdb_wrong_port(end: Ending, case: Case) -> Iterator[Finding]:
-    """An FDB entry sends the frame to the wrong bridge port
+    """An FDB entry sends the frame to the wrong bridge port.
 
     ## What it means
-    The bridge's forwarding database says behind which port an lladdr is, and the device with that lladdr is cabled to
-    another port. The entry is static or sticky, or was learned before the device moved.
+    The bridge's forwarding database says behind which port an lladdr is, and the device with that lladdr is
+    cabled to another port. The entry is static or sticky, or was learned before the device moved.
 
     ## Why it breaks the path
-    br_handle_frame_finish() finds the entry and forwards to its port alone; nothing is flooded. If that is the port the
-    frame came in by, should_deliver() refuses it without a word. A learned or plain static entry moves with the next
-    frame that its owner sends (br_fdb_update()), a sticky one never does.
+    br_handle_frame_finish() finds the entry and forwards to its port alone; nothing is flooded. If that is the
+    port the frame came in by, should_deliver() refuses it without a word. A learned or plain static entry moves
+    with the next frame that its owner sends (br_fdb_update()), a sticky one never does.
 
     ## See it yourself
-    `bridge fdb get LLADDR br BRIDGE` names the port; `ip -d link show dev PORT` its peer. `sticky` and `static` at the
-    end of the line say that somebody set it; `bridge -s fdb` shows how old a learned one is.
+    `bridge fdb get LLADDR br BRIDGE` names the port; `ip -d link show dev PORT` its peer. `sticky` and `static`
+    at the end of the line say that somebody set it; `bridge -s fdb` shows how old a learned one is.
 
     ## How to fix it
     `bridge fdb del LLADDR dev PORT master`. The bridge floods until it has learned anew.
@@ -46,12 +46,17 @@ def _finding(case: Case, found: Lookup, right: str | None) -> Finding:
     kind = "sticky" if entry.sticky else "static" if entry.static else "learned"
     behind = f"{found.lladdr} is behind {right}" if right is not None else f"{port} is no port any more"
     return Finding(
-        f"{case.name(found.bridge)} in {case.label(found.bridge)} sends frames for {found.lladdr} to port {port}: {behind}",
+        f"{case.where(found.bridge)} sends frames for {found.lladdr} to port {port}: {behind}",
         f"A {kind} entry of the forwarding database names {port}, so the bridge hands the frame to that port alone.",
         found.port,
         (
             Proof(f"the entry names {port}", fdb_show(case, found.bridge, found.lladdr)),
-            Proof(f"the ports and what they are cabled to ({behind})", case.ip(found.bridge, "-d", "link", "show")),
+            Proof(
+                f"the ports and what they are cabled to ({behind})",
+                case.ip(found.bridge, "-d", "link", "show"),
+            ),
         ),
-        Fix(f"delete the {kind} FDB entry for {found.lladdr} on {port}", (DeleteFdb(found.port.inode, entry),)),
+        Fix(
+            f"delete the {kind} FDB entry for {found.lladdr} on {port}", (DeleteFdb(found.port.inode, entry),)
+        ),
     )

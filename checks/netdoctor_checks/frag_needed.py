@@ -17,24 +17,25 @@ from netdoctor_checks._mtu import frag_fix, mtu
 
 @check("MTU001")
 def frag_needed(end: FragNeeded, case: Case) -> Iterator[Finding]:
-    """The packet is larger than the MTU of its way and may not be fragmented
+    """The packet is larger than the MTU of its way and may not be fragmented.
 
     ## What it means
-    The packet has the don't-fragment bit, and the device it should leave by (or the route, where it has an mtu of its
-    own) takes only smaller ones.
+    The packet has the don't-fragment bit, and the device it should leave by (or the route, where it has an mtu of
+    its own) takes only smaller ones.
 
     ## Why it breaks the path
-    ip_forward() drops it and sends ICMP type 3 code 4 with the MTU to the sender; for its own packets the kernel returns
-    EMSGSIZE (ip_exceeds_mtu(), __ip_append_data()). ping without a size of its own is small, so the pinging works and
-    transfers hang where that ICMP message is lost.
+    ip_forward() drops it and sends ICMP type 3 code 4 with the MTU to the sender; for its own packets the kernel
+    returns EMSGSIZE (ip_exceeds_mtu(), __ip_append_data()). ping without a size of its own is small, so the
+    pinging works and transfers hang where that ICMP message is lost.
 
     ## See it yourself
-    `ping -M do -s SIZE ADDRESS` reports `Frag needed` with the MTU; `ip link show dev DEV` prints it, and
-    `ip route get ADDRESS` shows what the sender has learned.
+    `ping -M do -s SIZE ADDRESS` reports `Frag needed` with the MTU; `ip link show dev DEV` prints it, and `ip
+    route get ADDRESS` shows what the sender has learned.
 
     ## How to fix it
-    Give all devices of one segment the same MTU, that of the path. Over a tunnel the packets must be smaller: the MTU of
-    the pods is that of the underlay less the tunnel's headers (50 bytes for VXLAN over IPv4), so lower it at the pods.
+    Give all devices of one segment the same MTU, that of the path. Over a tunnel the packets must be smaller: the
+    MTU of the pods is that of the underlay less the tunnel's headers (50 bytes for VXLAN over IPv4), so lower it
+    at the pods.
 
     ## Often taken for
     A firewall that lets the small packets through; a slow network.

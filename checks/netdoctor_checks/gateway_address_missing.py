@@ -11,6 +11,7 @@ from netdoctor.fix.change import Fix
 from netdoctor.fix.layer3 import AddAddress
 from netdoctor.kernel.endings import NeighbourUnresolved
 from netdoctor_checks._gateways import homes, missing_gateway, other_gateways, users
+from netdoctor_checks._wiring import helps
 
 
 @check("ADR007")
@@ -44,6 +45,8 @@ def gateway_address_missing(end: NeighbourUnresolved, case: Case) -> Iterator[Fi
         return
     for home, prefixlen in homes(case, hop, end.packet.dst, bool(used)):
         name, ifa = case.name(home), Address(home.ifindex, 2, hop.address, prefixlen, hop.address)
+        if not helps(case, AddAddress(home.inode, ifa)):
+            continue
         proofs = [
             Proof(f"{name} does not have {hop.address}", case.ip(home, "addr", "show", "dev", name)),
             Proof(f"{case.label(hop.at)} sends via {hop.address}", case.ip(hop.at, "route", "get", end.packet.dst)),

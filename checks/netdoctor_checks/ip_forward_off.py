@@ -9,6 +9,7 @@ from netdoctor.check import Finding, check
 from netdoctor.kernel.endings import ArpNotAnswered
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._router import Stopped, destination_of, globally_off, stopped, turned_on
+from netdoctor_checks._vxlan_names import misled
 
 
 @check("SYS001")
@@ -36,13 +37,13 @@ def ip_forward_off(end: Stopped, case: Case) -> Iterator[Finding]:
     A firewall that drops in FORWARD, or a fault of the destination: each container still reaches the host itself.
     Containers on one bridge do not need it. See Documentation/networking/ip-sysctl.rst.
     """
-    if not stopped(end) or not globally_off(case, end):
+    if not stopped(end) or not globally_off(case, end) or misled(case, end):
         return
     label, name = case.label(end.at), case.name(end.at)
     title = f"{label} does not forward: net.ipv4.ip_forward is 0"
-    explanation = f"The packet for {destination_of(end)} came in by {name} and is not for {label} itself: dropped."
+    explanation = (
+        f"The packet for {destination_of(end)} came in by {name} and is not for {label} itself: dropped."
+    )
     if isinstance(end, ArpNotAnswered):
-        explanation = (
-            f"{end.sender} asks by {name} who has {end.address}; {label} would answer as a proxy only if it forwarded."
-        )
+        explanation = f"{end.sender} asks by {name} who has {end.address}; {label} would answer as a proxy only if it forwarded."
     yield from turned_on(case, end, "ipv4/ip_forward", title, explanation, Place(end.at.inode, 0))

@@ -14,19 +14,20 @@ from netdoctor_checks._mac import another_lladdr, bridges_near, lladdr, talkers
 
 @check("BRG012")
 def mac_equals_bridge(end: Ending, case: Case) -> Iterator[Finding]:
-    """A container has the same lladdr as the bridge
+    """A container has the same lladdr as the bridge.
 
     ## What it means
-    The lladdr of a bridge device is a local entry of its forwarding database. Here a container behind one of its ports
-    has the very same lladdr.
+    The lladdr of a bridge device is a local entry of its forwarding database. Here a container behind one of its
+    ports has the very same lladdr.
 
     ## Why it breaks the path
-    br_handle_frame_finish() passes every frame for that lladdr up to the host. What the container asks goes out, but the
-    answers, ARP replies first of all, are delivered to the host. From the container's side nobody ever answers.
+    br_handle_frame_finish() passes every frame for that lladdr up to the host. What the container asks goes out,
+    but the answers, ARP replies first of all, are delivered to the host. From the container's side nobody ever
+    answers.
 
     ## See it yourself
-    `ip link show dev BRIDGE` and `ip link show dev DEV` in the container print the same link/ether; the kernel may log
-    `received packet on PORT with own address as source address`.
+    `ip link show dev BRIDGE` and `ip link show dev DEV` in the container print the same link/ether; the kernel
+    may log `received packet on PORT with own address as source address`.
 
     ## How to fix it
     Give the container another lladdr. A bridge without a set address takes that of one of its ports
@@ -43,10 +44,15 @@ def mac_equals_bridge(end: Ending, case: Case) -> Iterator[Finding]:
                     continue
                 seen.add((side, bridge))
                 finding = _finding(case, side, bridge)
-                direct = isinstance(end, NotForwardedByBridge) and end.why == "local-entry" and end.bridge == bridge
+                direct = (
+                    isinstance(end, NotForwardedByBridge)
+                    and end.why == "local-entry"
+                    and end.bridge == bridge
+                )
                 if direct or finding.fix is not None and helps(case, finding.fix):
                     yield finding
-    if not seen and isinstance(end, NotForwardedByBridge) and end.why == "local-entry" and end.frame.dst == lladdr(case, end.bridge):
+    refused = isinstance(end, NotForwardedByBridge) and end.why == "local-entry"
+    if refused and not seen and end.frame.dst == lladdr(case, end.bridge):
         yield _unowned(end, case)
 
 

@@ -6,36 +6,32 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
-from netdoctor.facts.records import NextHop, Route
-from netdoctor.fix.change import Fix
-from netdoctor.fix.layer3 import AddRoute
-from netdoctor.fix.macvlan import AddMacvlan
 from netdoctor.kernel.endings import Ending, MacvlanKept
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._hop import doors, helps, hops
-from netdoctor_checks._mac import fresh
-
-RT_SCOPE_LINK = 253
+from netdoctor_checks._macvlan import shim
 
 
 @check("LNK007")
 def macvlan_parent_isolation(end: Ending, case: Case) -> Iterator[Finding]:
-    """A macvlan interface cannot talk to the device it stands on
+    """A macvlan interface cannot talk to the device it stands on.
 
     ## What it means
-    One of the two is a macvlan child, the other is the very host that has the parent device, and the address asked for is
-    that of the parent. This is by design, not damage.
+    One of the two is a macvlan child, the other is the very host that has the parent device, and the address
+    asked for is that of the parent. This is by design, not damage.
 
     ## Why it breaks the path
-    What a child sends goes out of the parent to the wire (macvlan_queue_xmit()) and is never given to the parent's own
-    stack; what the parent sends goes to the wire too. No switch sends a frame back by the port it came from.
+    What a child sends goes out of the parent to the wire (macvlan_queue_xmit()) and is never given to the
+    parent's own stack; what the parent sends goes to the wire too. No switch sends a frame back by the port it
+    came from.
 
     ## See it yourself
     `ip -d link show dev DEV` prints `DEV@PARENT … macvlan`; the other machines of the LAN reach both.
 
     ## How to fix it
-    Give the host a macvlan of its own over the same parent, in mode bridge, and route the child's address through it. Or
-    let the host be reached by another way: a bridge instead of macvlan, or an address on another interface.
+    Give the host a macvlan of its own over the same parent, in mode bridge, and route the child's address through
+    it. Or let the host be reached by another way: a bridge instead of macvlan, or an address on another
+    interface.
 
     ## Often taken for
     A firewall of the host: everything else answers, only container and host do not see one another.
@@ -47,7 +43,14 @@ def macvlan_parent_isolation(end: Ending, case: Case) -> Iterator[Finding]:
                     yield _finding(case, child, parent)
                     return
     if isinstance(end, MacvlanKept) and end.why == "parent":
-        sender = next((p for p in case.segment(end.at) if (link := case.link(p)) is not None and link.address == end.frame.src), None)
+        sender = next(
+            (
+                p
+                for p in case.segment(end.at)
+                if (link := case.link(p)) is not None and link.address == end.frame.src
+            ),
+            None,
+        )
         if sender is not None:
             yield _finding(case, sender, end.at)
 
@@ -59,10 +62,10 @@ def _is_child(case: Case, child: Place, parent: Place) -> bool:
 
 def _finding(case: Case, child: Place, parent: Place) -> Finding:
     name, lower = case.name(child), case.name(parent)
-    fix = _shim(case, child, parent)
+    fix = shim(case, child, parent)
     return Finding(
         f"{case.where(child)} is a macvlan over {lower} in {case.label(parent)}, and the two cannot reach one another",
-        f"Frames between a macvlan and its parent {lower} go out to the wire and do not come back: the kernel keeps the two "
+        f"Frames between a macvlan and its parent {lower} go out to the wire and do not come back: the two are kept "
         f"apart by design.",
         child,
         (
@@ -71,17 +74,3 @@ def _finding(case: Case, child: Place, parent: Place) -> Finding:
         ),
         fix if fix is not None and helps(case, fix) else None,
     )
-
-
-def _shim(case: Case, child: Place, parent: Place) -> Fix | None:
-    """A macvlan of the host's own, and the way to the child through it."""
-    ns, held, own = case.ns(parent), case.addresses(child), case.addresses(parent)
-    if not held or not own:
-        return None
-    name = next(f"shim{number}" for number in range(1000) if ns.link_named(f"shim{number}") is None)
-    index = max(link.index for link in ns.links()) + 1
-    hop = (NextHop(index),)
-    routes = [Route(2, 254, ifa.local, 32, "unicast", hop, own[0].local, scope=RT_SCOPE_LINK, protocol=3) for ifa in held]
-    device = AddMacvlan(parent.inode, index, parent.ifindex, name, fresh(case, parent))
-    changes = (device, *(AddRoute(parent.inode, route) for route in routes))
-    return Fix(f"make a macvlan {name} for {case.label(parent)} over {case.name(parent)} and route {held[0].local} through it", changes, "medium")

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
-from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoAddress, NoRoute
+from netdoctor.kernel.endings import ArpNotAnswered, ForwardingOff, NeighbourUnresolved, NoAddress, NoRoute
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._bare import bare, clues, device, remedies, unaddressed
 from netdoctor_checks._wiring import destination, sought
 
+Bare = NoAddress | NoRoute | ForwardingOff | NeighbourUnresolved | ArpNotAnswered
+
 
 @check("ADR001")
-def no_address(end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered, case: Case) -> Iterator[Finding]:
+def no_address(end: Bare, case: Case) -> Iterator[Finding]:
     """An end has no IPv4 address.
 
     ## What it means
@@ -51,9 +53,9 @@ def no_address(end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered, 
             yield Finding(title, why, at, proofs)
 
 
-def _suspects(case: Case, end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered) -> list[Place]:
+def _suspects(case: Case, end: Bare) -> list[Place]:
     """The devices without an address that explain the ending."""
-    if isinstance(end, NoAddress | NoRoute):
+    if isinstance(end, NoAddress | NoRoute | ForwardingOff):
         return [at for at in [device(case, end.at.inode)] if at is not None and bare(case.ns(at))]
     hop = sought(case, end)
     if hop is None or hop.address != destination(case, end) or case.owners(hop.address):

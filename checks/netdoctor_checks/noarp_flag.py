@@ -17,27 +17,27 @@ ETHERNET = 1
 
 @check("NEI006")
 def noarp_flag(end: Ending, case: Case) -> Iterator[Finding]:
-    """ARP is switched off on an interface
+    """ARP is switched off on an interface.
 
     ## What it means
-    The device has the flag NOARP. That is normal on tunnels, where there is nobody to ask; on an Ethernet-like device
-    somebody set it (`ip link set DEV arp off`).
+    The device has the flag NOARP. That is normal on tunnels, where there is nobody to ask; on an Ethernet-like
+    device somebody set it (`ip link set DEV arp off`).
 
     ## Why it breaks the path
     arp_rcv() drops every ARP message that comes in by such a device, so nobody learns its address. In the other
-    direction arp_constructor() makes entries of state NOARP whose lladdr is the device's own: what it sends is addressed
-    to itself and comes back or gets lost.
+    direction arp_constructor() makes entries of state NOARP whose lladdr is the device's own: what it sends is
+    addressed to itself and comes back or gets lost.
 
     ## See it yourself
-    `ip link show dev DEV` prints NOARP between the angle brackets; `ip neigh show nud noarp dev DEV` lists what the
-    device made up.
+    `ip link show dev DEV` prints NOARP between the angle brackets; `ip neigh show nud noarp dev DEV` lists what
+    the device made up.
 
     ## How to fix it
     `ip link set dev DEV arp on`. The made-up entries go away with it.
 
     ## Often taken for
-    A host that is down (nobody answers for its address) or an FDB that points the wrong way (the frames come back by the
-    port they left from).
+    A host that is down (nobody answers for its address) or an FDB that points the wrong way (the frames come back
+    by the port they left from).
     """
     if isinstance(end, ArpNotAnswered | NeighbourUnresolved):
         for silent in silences(case, end, "noarp"):

@@ -9,11 +9,20 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetMaster
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._wiring import Missed, Sought, bridges, cut_off, members, neighbours_by_prefix, ports
+from netdoctor_checks._wiring import (
+    Apart,
+    Sought,
+    bridges,
+    cut_off,
+    helps,
+    members,
+    neighbours_by_prefix,
+    ports,
+)
 
 
 @check("BRG002")
-def port_in_wrong_bridge(end: Missed, case: Case) -> Iterator[Finding]:
+def port_in_wrong_bridge(end: Apart, case: Case) -> Iterator[Finding]:
     """A port is in another bridge than the rest of its subnet.
 
     ## What it means
@@ -38,7 +47,8 @@ def port_in_wrong_bridge(end: Missed, case: Case) -> Iterator[Finding]:
     for hop, owner in cut_off(case, end):
         if neighbours_by_prefix(case, hop, owner):
             for _, port, bridge in sorted(_moves(case, hop, owner), key=lambda move: -move[0]):
-                yield _finding(case, hop, owner, port, bridge)
+                if helps(case, SetMaster(port.inode, port.ifindex, bridge.ifindex)):
+                    yield _finding(case, hop, owner, port, bridge)
 
 
 def _moves(case: Case, hop: Sought, owner: Place) -> Iterator[tuple[int, Place, Place]]:

@@ -9,11 +9,11 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetMaster
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._wiring import Missed, Sought, cut_off, joints
+from netdoctor_checks._wiring import Apart, Sought, cut_off, helps, joints
 
 
 @check("BRG001")
-def port_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
+def port_not_in_bridge(end: Apart, case: Case) -> Iterator[Finding]:
     """The host end of a pair is in no bridge.
 
     ## What it means
@@ -37,6 +37,9 @@ def port_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
     for hop, owner in cut_off(case, end):
         for port, bridge in joints(case, hop.at, owner):
             name, wanted = case.name(port), case.name(bridge)
+            join = SetMaster(port.inode, port.ifindex, bridge.ifindex)
+            if not helps(case, join):
+                continue
             yield Finding(
                 f"{name} in {case.label(port)} is in no bridge, though it leads to {_behind(case, hop, owner, port)}",
                 f"{case.where(hop.at)} asks who has {hop.address}. Its owner, {case.where(owner)}, is on the other "
@@ -47,7 +50,7 @@ def port_not_in_bridge(end: Missed, case: Case) -> Iterator[Finding]:
                     Proof(f"{name} is not among the ports of {wanted}", case.bridge(port, "link", "show")),
                     Proof(f"{case.where(owner)} has {hop.address}", case.ip(owner, "addr", "show", "to", hop.address)),
                 ),
-                Fix(f"make {name} a port of {wanted}", (SetMaster(port.inode, port.ifindex, bridge.ifindex),)),
+                Fix(f"make {name} a port of {wanted}", (join,)),
             )
 
 

@@ -8,7 +8,7 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved
 from netdoctor_checks._prefixes import lengths, reprefixed
-from netdoctor_checks._wiring import covering, destination, sought, tunnelled
+from netdoctor_checks._wiring import covering, destination, owned_nearby, sought, tunnelled
 
 
 @check("ADR005")
@@ -38,7 +38,7 @@ def prefix_too_wide(end: NeighbourUnresolved | ArpNotAnswered, case: Case) -> It
     hop = sought(case, end)
     if hop is None or tunnelled(case, end) or hop.address != destination(case, end):
         return
-    if any(place in case.segment(hop.at) for place in case.owners(hop.address) if place.inode != hop.at.inode):
+    if owned_nearby(case, hop):
         return
     for ifa in covering(case, hop.at, hop.address):
         for length in lengths(case, hop.at, ifa):

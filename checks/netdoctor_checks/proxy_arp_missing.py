@@ -9,7 +9,7 @@ from netdoctor.fix.layer3 import SetSysctl
 from netdoctor.kernel.endings import NeighbourUnresolved
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.sysctls import conf_or
-from netdoctor_checks._wiring import tunnelled
+from netdoctor_checks._wiring import Sought, owned_nearby, tunnelled
 
 
 @check("NEI007")
@@ -37,7 +37,7 @@ def proxy_arp_missing(end: NeighbourUnresolved, case: Case) -> Finding | None:
     host_end, address = case.peer(end.at), end.asker.address
     if host_end is None or host_end.inode == end.at.inode or tunnelled(case, end) or not _routed(case, host_end):
         return None
-    if any(place in case.segment(end.at) for place in case.owners(address)):
+    if owned_nearby(case, Sought(end.at, address)):
         return None
     name = case.name(host_end)
     meant = address.startswith("169.254.") or _siblings_do(case, host_end)

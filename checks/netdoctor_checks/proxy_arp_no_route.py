@@ -9,7 +9,7 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer3 import AddRoute
-from netdoctor.kernel.endings import ArpNotAnswered
+from netdoctor.kernel.endings import ArpNotAnswered, MartianSource, ReversePath
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.source import in_prefix
 from netdoctor_checks._detours import words
@@ -17,12 +17,13 @@ from netdoctor_checks._routes import RTPROT_BOOT, layer3_devices, via
 
 
 @check("NEI008")
-def proxy_arp_no_route(end: ArpNotAnswered, case: Case) -> Iterator[Finding]:
-    """proxy_arp is on, but the host has no route to the address asked for.
+def proxy_arp_no_route(end: ArpNotAnswered | ReversePath | MartianSource, case: Case) -> Iterator[Finding]:
+    """proxy_arp is on, but the host has no route to the address asked for, or none back to who asks.
 
     ## What it means
     proxy_arp does not answer for everything, only for what this namespace would itself forward out of another device.
-    For a gateway like 169.254.1.1 that is as a rule the default route, which is gone.
+    For a gateway like 169.254.1.1 that is as a rule the default route, which is gone. It also does not answer somebody
+    to whom it has no route out of the device of the question.
 
     ## Why it breaks the path
     arp_process() looks the address up first (ip_route_input_noref()). Without a route, or with one that leads back out
@@ -38,9 +39,12 @@ def proxy_arp_no_route(end: ArpNotAnswered, case: Case) -> Iterator[Finding]:
     ## Often taken for
     proxy_arp being off. It is on, as sysctl shows.
     """
+    name, label = case.name(end.at), case.label(end.at)
+    if isinstance(end, ReversePath | MartianSource):
+        yield from _no_way_back(case, end)
+        return
     if end.why not in ("no-route", "same-device"):
         return
-    name, label = case.name(end.at), case.label(end.at)
     for route in _routes(case, end):
         new = words(case, end.at, route)
         yield Finding(
@@ -54,6 +58,22 @@ def proxy_arp_no_route(end: ArpNotAnswered, case: Case) -> Iterator[Finding]:
             ),
             Fix(f"add the route {new} in {label}", (AddRoute(end.at.inode, route, True),), "medium"),
         )
+
+
+def _no_way_back(case: Case, end: ReversePath | MartianSource) -> Iterator[Finding]:
+    asker, ns = end.flow.asker, case.ns(end.at)
+    if not end.arp or asker is None or ns.owners(end.source) or ns.owners(asker.address):
+        return
+    name, label = case.name(end.at), case.label(end.at)
+    hops = (NextHop(end.at.ifindex),)
+    route = Route(2, 254, end.source, 32, "unicast", hops, scope=RT_SCOPE_LINK, protocol=RTPROT_BOOT)
+    yield Finding(
+        f"{label} has no route to {end.source} out of {name}, so it does not answer its ARP requests",
+        f"{name} proxies ARP, but the route back to {end.source}, who asks for {asker.address}, is not out of {name}.",
+        end.at,
+        (Proof(f"the way back to {end.source}", case.ip(end.at, "route", "get", end.source)),),
+        Fix(f"add the route {words(case, end.at, route)} in {label}", (AddRoute(end.at.inode, route, True),)),
+    )
 
 
 def _routes(case: Case, end: ArpNotAnswered) -> Iterator[Route]:

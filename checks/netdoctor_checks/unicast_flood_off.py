@@ -13,23 +13,24 @@ from netdoctor_checks._fdb import fdb_show
 
 @check("BRG006")
 def unicast_flood_off(end: NotForwardedByBridge, case: Case) -> Finding | None:
-    """Frames to an lladdr that the bridge does not know are not flooded to the port
+    """Frames to an lladdr that the bridge does not know are not flooded to the port.
 
     ## What it means
-    The bridge has no entry for the destination lladdr, and the port behind which the destination is has `flood off`: it
-    takes unicast only of lladdrs that the forwarding database knows there. Mostly learning is off as well.
+    The bridge has no entry for the destination lladdr, and the port behind which the destination is has `flood
+    off`: it takes unicast only of lladdrs that the forwarding database knows there. Mostly learning is off as
+    well.
 
     ## Why it breaks the path
-    br_flood() passes over ports without BR_FLOOD when it floods an unknown unicast. ARP still works, because it is
-    broadcast one way, so the neighbours know one another and yet nothing arrives.
+    br_flood() passes over ports without BR_FLOOD when it floods an unknown unicast. ARP still works, because it
+    is broadcast one way, so the neighbours know one another and yet nothing arrives.
 
     ## See it yourself
-    `bridge -d link show dev PORT` prints `flood off` and maybe `learning off`; `bridge fdb get LLADDR br BRIDGE` finds
-    nothing.
+    `bridge -d link show dev PORT` prints `flood off` and maybe `learning off`; `bridge fdb get LLADDR br BRIDGE`
+    finds nothing.
 
     ## How to fix it
-    `bridge link set dev PORT flood on learning on`, or a static entry for each lladdr behind the port, which is what an
-    agent that switches flooding off has to provide.
+    `bridge link set dev PORT flood on learning on`, or a static entry for each lladdr behind the port, which is
+    what an agent that switches flooding off has to provide.
 
     ## Often taken for
     A firewall that lets ARP through. The entry that is missing is one of the bridge, not a rule.
@@ -43,8 +44,8 @@ def unicast_flood_off(end: NotForwardedByBridge, case: Case) -> Finding | None:
     if not port.learning:
         changes.append(SetPort(end.at.inode, end.at.ifindex, "learning", True))
     return Finding(
-        f"{name} in {case.label(end.at)} takes no unknown unicast, and {end.frame.dst} is unknown to {case.name(end.bridge)}",
-        f"The forwarding database has no entry for {end.frame.dst}, so the frame is flooded, but not to {name}: flooding of "
+        f"{case.where(end.at)} takes no unknown unicast, and {case.name(end.bridge)} does not know {end.frame.dst}",
+        f"The FDB has no entry for {end.frame.dst}, so the frame is flooded, but not to {name}: flooding of "
         f"unknown unicast is off there{'' if port.learning else ', and so is learning'}.",
         end.at,
         (

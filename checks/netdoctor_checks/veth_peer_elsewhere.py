@@ -10,7 +10,7 @@ from netdoctor.fix.change import Fix
 from netdoctor.kernel.endings import ForwardingOff, NoAddress, NoRoute
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._moved import Stray, host_end_astray, return_of, strays
-from netdoctor_checks._wiring import Missed, destination, sending_route
+from netdoctor_checks._wiring import Missed, destination, helps, sending_route
 
 Ends = Missed | NoAddress | NoRoute | ForwardingOff
 
@@ -40,7 +40,8 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     if isinstance(end, Missed | ForwardingOff):
         for near, address in _ends(case, end):
             for stray, fix in host_end_astray(case, near, address):
-                yield _finding(case, stray, fix)
+                if helps(case, *fix.changes):
+                    yield _finding(case, stray, fix)
     question = case.question
     inode = end.at.inode if isinstance(end, NoAddress | NoRoute) else question.destination.inode or 0
     if case.host.namespace(inode) is None or any(not link.loopback for link in case.ns(inode).links()):
@@ -49,6 +50,8 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     asked, towards = (None, question.destination.address) if at_source else (question.destination.address, None)
     for stray in strays(case, inode)[:3]:
         for _, fix in return_of(case, stray, asked, towards):
+            if not helps(case, *fix.changes):
+                continue
             yield _finding(case, stray, fix)
 
 
@@ -56,8 +59,8 @@ def _ends(case: Case, end: Missed | ForwardingOff) -> list[tuple[Place, str]]:
     """The containers' devices on both sides of what failed, with the address each is reached by."""
     sent = sending_route(case, end.step, end.at.inode if isinstance(end, ForwardingOff) else None)
     owners = case.owners(destination(case, end))
-    near = [place for place in ([sent[0]] if sent is not None else []) if case.addresses(place)]
-    return [(place, case.addresses(place)[0].local) for place in dict.fromkeys((*near, *owners)) if case.addresses(place)]
+    near = dict.fromkeys([*([sent[0]] if sent is not None else []), *owners])
+    return [(place, held[0].local) for place in near if (held := case.addresses(place))]
 
 
 def _finding(case: Case, stray: Stray, fix: Fix) -> Finding:

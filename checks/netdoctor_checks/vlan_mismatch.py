@@ -12,33 +12,34 @@ from netdoctor.facts.records import BridgeVlan
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import AddVlan
 from netdoctor.kernel.endings import NotForMe, NotForwardedByBridge
-from netdoctor.kernel.packet import Place
+from netdoctor_checks._vlan import vlan_fault
 
 
 @check("BRG010")
 def vlan_mismatch(end: NotForwardedByBridge | NotForMe, case: Case) -> Iterator[Finding]:
-    """The VLANs of the bridge ports do not fit
+    """The VLANs of the bridge ports do not fit.
 
     ## What it means
-    The bridge filters VLANs. The port where the frame comes in puts it into one VLAN (its PVID, or the tag it carries), and
-    the port where it should leave is no member of that one, or sends it tagged to a device that knows no tags.
+    The bridge filters VLANs. The port where the frame comes in puts it into one VLAN (its PVID, or the tag it
+    carries), and the port where it should leave is no member of that one, or sends it tagged to a device that
+    knows no tags.
 
     ## Why it breaks the path
-    br_allowed_ingress() drops what has no VLAN to be in, br_allowed_egress() what the port is no member of. Each VLAN also
-    has a forwarding database of its own.
+    br_allowed_ingress() drops what has no VLAN to be in, br_allowed_egress() what the port is no member of. Each
+    VLAN also has a forwarding database of its own.
 
     ## See it yourself
-    `bridge vlan show` lists for each port its VLANs, `PVID` and `Egress Untagged`; `ip -d link show dev BRIDGE` prints
-    `vlan_filtering 1`.
+    `bridge vlan show` lists for each port its VLANs, `PVID` and `Egress Untagged`; `ip -d link show dev BRIDGE`
+    prints `vlan_filtering 1`.
 
     ## How to fix it
-    `bridge vlan add dev PORT vid VID pvid untagged` for the port that is the odd one out (with `self` for the bridge
-    itself).
+    `bridge vlan add dev PORT vid VID pvid untagged` for the port that is the odd one out (with `self` for the
+    bridge itself).
 
     ## Often taken for
     A firewall between subnets. Here the two are in one subnet, and even ARP does not pass.
     """
-    bridge, port, vid, untag = _where(end, case)
+    bridge, port, vid, untag = vlan_fault(end, case)
     master = case.link(bridge) if bridge is not None else None
     if bridge is None or port is None or master is None or not (master.bridge or Bridge()).vlan_filtering:
         return
@@ -64,19 +65,3 @@ def vlan_mismatch(end: NotForwardedByBridge | NotForMe, case: Case) -> Iterator[
             (Proof(f"the VLANs of {name}", case.bridge(bridge, "vlan", "show", "dev", name)),),
             fix,
         )
-
-
-def _where(end: NotForwardedByBridge | NotForMe, case: Case) -> tuple[Place | None, Place | None, int, bool]:
-    """The bridge, the port, the VLAN, and whether the fault is only that it leaves with its tag."""
-    if isinstance(end, NotForwardedByBridge):
-        fits = end.why in ("vlan-ingress", "vlan-egress")
-        return (end.bridge, end.at, end.vid or end.frame.vlan or 0, False) if fits else (None, None, 0, False)
-    if not end.frame.vlan:
-        return None, None, 0, False
-    for number in reversed(case.walk.chain(end.step)):
-        step = case.walk.steps[number]
-        if step.stage == "bridge" and step.action in ("forward", "up"):
-            link = case.link(step.at)
-            home = step.at if link is None or not link.master else Place(step.at.inode, link.master)
-            return home, step.at, end.frame.vlan, True
-    return None, None, 0, False

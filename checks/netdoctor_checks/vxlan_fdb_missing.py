@@ -9,8 +9,9 @@ from netdoctor.check import Finding, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.vxlan import AddRemote
 from netdoctor.kernel.endings import NoVtep
+from netdoctor_checks._underlay import addresses
 from netdoctor_checks._vxlan import behind, sent, target
-from netdoctor_checks._vxlan_fixes import addresses, fdb_proof, link_proof, node, remote
+from netdoctor_checks._vxlan_fixes import fdb_proof, link_proof, node, remote
 
 
 @check("VXL001")

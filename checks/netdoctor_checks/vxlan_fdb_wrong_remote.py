@@ -10,8 +10,9 @@ from netdoctor.fix.change import Fix
 from netdoctor.fix.vxlan import ReplaceRemote
 from netdoctor.kernel import endings as e
 from netdoctor.kernel.packet import ZERO_MAC, is_multicast
+from netdoctor_checks._underlay import addresses, owned, reaches
 from netdoctor_checks._vxlan import sent, target
-from netdoctor_checks._vxlan_fixes import addresses, elsewhere, fdb_proof, link_proof, node, owned, reaches
+from netdoctor_checks._vxlan_fixes import elsewhere, fdb_proof, link_proof, node
 
 Astray = (
     e.NeighbourUnresolved | e.NotForMe | e.VxlanRefused | e.VxlanNotSent | e.NoRoute | e.TtlExceeded

@@ -9,8 +9,9 @@ from netdoctor.check import Finding, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.vxlan import ReplaceRemote, SetVxlan
 from netdoctor.kernel.endings import VxlanRefused
+from netdoctor_checks._underlay import owned
 from netdoctor_checks._vxlan import sent, vtep
-from netdoctor_checks._vxlan_fixes import elsewhere, fdb_proof, link_proof, owned
+from netdoctor_checks._vxlan_fixes import elsewhere, fdb_proof, link_proof
 
 
 @check("VXL013")

@@ -13,8 +13,9 @@ from netdoctor.fix.layer3 import AddAddress
 from netdoctor.fix.vxlan import SetVxlan
 from netdoctor.kernel.endings import NeighbourUnresolved, NoRoute, VxlanNotSent
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._vxlan import Vtep, sent, target
-from netdoctor_checks._vxlan_fixes import link_proof, node, owned
+from netdoctor_checks._underlay import addresses, owned, underlay_candidates
+from netdoctor_checks._vxlan import Vtep, overlay, sent, target
+from netdoctor_checks._vxlan_fixes import link_proof, node
 
 
 @check("VXL008")
@@ -65,12 +66,15 @@ def vxlan_local_address_missing(
 
 
 def _changes(case: Case, there: Vtep, local: str) -> Iterator[tuple[Change, str]]:
-    """The address put back where its subnet is; then the device given an address that the node has."""
-    held = [ifa for ifa in case.ns(there.home).addresses() if ifa.family == 2 and ifa.local[:4] != "127."]
-    held.sort(key=lambda ifa: not covers(ifa.address or ifa.local, ifa.prefixlen, local))
-    for ifa in held[:1]:
-        back = Address(ifa.ifindex, 2, local, ifa.prefixlen, local)
-        where = case.where(Place(there.home, ifa.ifindex))
-        yield AddAddress(there.home, back), f"put {local}/{ifa.prefixlen} back on {where}"
-    for ifa in held[:2]:
-        yield SetVxlan(there.at.inode, there.at.ifindex, local=ifa.local), f"send from {ifa.local} instead"
+    """The address put back on the device of the underlay; then the tunnel given an address that the node has."""
+    others = [v for v in overlay(case, there) if v.home != there.home]
+    far = [ifa for v in others for ifa in case.ns(v.home).addresses() if ifa.family == 2]
+    length = next((i.prefixlen for i in far if covers(i.address or i.local, i.prefixlen, local)), 32)
+    for index in underlay_candidates(case, there, others):
+        back = Address(index, 2, local, length, local)
+        where = case.where(Place(there.home, index))
+        yield AddAddress(there.home, back), f"put {local}/{length} back on {where}"
+    for other in others[:1]:
+        for address in addresses(case, there, other):
+            change = SetVxlan(there.at.inode, there.at.ifindex, local=address)
+            yield change, f"send from {address} instead"

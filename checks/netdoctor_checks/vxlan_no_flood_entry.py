@@ -10,8 +10,9 @@ from netdoctor.fix.change import Change, Fix
 from netdoctor.fix.vxlan import AddRemote
 from netdoctor.kernel.endings import NeighbourUnresolved, NoVtep
 from netdoctor.kernel.packet import ZERO_MAC, Place, is_multicast
-from netdoctor_checks._vxlan import Vtep, asked, overlay, sent, towards, vtep
-from netdoctor_checks._vxlan_fixes import addresses, fdb_proof, has_fixed, link_proof, reaches, remote
+from netdoctor_checks._underlay import addresses, reaches, self_remote
+from netdoctor_checks._vxlan import Vtep, asked, flooding, overlay, towards
+from netdoctor_checks._vxlan_fixes import fdb_proof, has_fixed, link_proof, remote
 
 
 @check("VXL011")
@@ -40,10 +41,12 @@ def vxlan_no_flood_entry(end: NoVtep | NeighbourUnresolved, case: Case) -> Itera
     hop = asked(end)
     if hop is None or (isinstance(end, NoVtep) and not int(end.lladdr[:2], 16) & 1):
         return
-    for by in _flooding(case, end):
+    for by in flooding(case, end):
         there = towards(case, hop.address, by)
-        static = not by.link.master and has_fixed(case, by)
+        static = not by.link.master and any(has_fixed(case, v) for v in (by, *overlay(case, by)))
         if there is None or static or by.data.proxy or reaches(case, by, there, ZERO_MAC) or _by_group(there):
+            continue
+        if self_remote(case, by) is not None:
             continue
         near = [there, *(v for v in overlay(case, by) if v.at != there.at and reaches(case, v, by, ZERO_MAC))]
         missing = [v for v in near if not reaches(case, by, v, ZERO_MAC)]
@@ -61,16 +64,6 @@ def vxlan_no_flood_entry(end: NoVtep | NeighbourUnresolved, case: Case) -> Itera
                 ),
                 Fix(f"flood to {', '.join(found)} as well", changes),
             )
-
-
-def _flooding(case: Case, end: NoVtep | NeighbourUnresolved) -> list[Vtep]:
-    """The VTEPs that a broadcast of the exchange came to."""
-    if isinstance(end, NoVtep):
-        one = sent(case, end)
-        return [one.by] if one is not None else []
-    hop = asked(end)
-    places = [] if hop is None else sorted(case.visited(hop), key=lambda at: (at.inode, at.ifindex))
-    return [v for at in places if (v := vtep(case, at)) is not None]
 
 
 def _by_group(there: Vtep) -> bool:

@@ -11,12 +11,13 @@ from netdoctor.fix.layer2 import DeleteFdb
 from netdoctor.fix.vxlan import ReplaceRemote
 from netdoctor.kernel import endings as e
 from netdoctor.kernel.packet import ZERO_MAC
-from netdoctor_checks._vxlan import sent, target
-from netdoctor_checks._vxlan_fixes import addresses, elsewhere, fdb_proof, node, owned, reaches
+from netdoctor_checks._underlay import addresses, owned, reaches
+from netdoctor_checks._vxlan import sent, sent_home, target
+from netdoctor_checks._vxlan_fixes import elsewhere, fdb_proof, node
 
 Returned = (
     e.NotForMe | e.TtlExceeded | e.VxlanNotSent | e.VxlanRefused | e.NotForwardedByBridge | e.Looped | e.ArpNotAnswered
-    | e.MartianSource | e.ReversePath | e.DeliveredElsewhere | e.NoRoute | e.ForwardingOff
+    | e.NeighbourUnresolved | e.MartianSource | e.ReversePath | e.DeliveredElsewhere | e.NoRoute | e.ForwardingOff
 )  # fmt: skip
 
 
@@ -44,10 +45,10 @@ def vxlan_remote_is_self(end: Returned, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A routing loop between nodes, because of the TTL. Nothing ever leaves this node.
     """
-    one = sent(case, end)
-    if one is None or one.entry is None or not owned(case, one.by.home, one.entry.dst):
+    found = sent_home(case, end) if isinstance(end, e.NeighbourUnresolved) else sent(case, end)
+    if found is None or found.entry is None or not owned(case, found.by.home, found.entry.dst):
         return
-    entry, by, there = one.entry, one.by, target(case, one)
+    entry, by, there = found.entry, found.by, target(case, found)
     if there is not None and entry.lladdr == ZERO_MAC and reaches(case, by, there, ZERO_MAC):
         return
     known = addresses(case, there, by) if there is not None else []

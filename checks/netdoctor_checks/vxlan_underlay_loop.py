@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
-from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer3 import AddRoute, DeleteRoute
 from netdoctor.kernel import fib
 from netdoctor.kernel.endings import VxlanNotSent
 from netdoctor.kernel.packet import IPPROTO_UDP, Place
-from netdoctor_checks._vxlan import sent
-from netdoctor_checks._vxlan_fixes import fdb_proof, underlay_devices
+from netdoctor_checks._underlay import direct_routes
+from netdoctor_checks._vxlan import sent, target
+from netdoctor_checks._vxlan_fixes import fdb_proof
 
 
 @check("VXL009")
@@ -54,11 +54,9 @@ def vxlan_underlay_loop(end: VxlanNotSent, case: Case) -> Iterator[Finding]:
             "low" if route.prefixlen == 32 else "medium",
         )
     ]
-    for link in underlay_devices(case, one.by, end.remote):
-        direct = Route(
-            2, route.table, end.remote, 32, nexthops=(NextHop(link.index),), scope=RT_SCOPE_LINK, protocol=3
-        )
-        fixes.append(Fix(f"reach {end.remote} through {link.name}", (AddRoute(inode, direct, instead=True),)))
+    for direct in direct_routes(case, one.by, target(case, one), end.remote):
+        words = f"reach {end.remote} through {case.name(Place(inode, direct.nexthops[0].oif or 0))}"
+        fixes.append(Fix(words, (AddRoute(inode, direct, instead=True),)))
     for fix in fixes if route.prefixlen == 32 or len(fixes) == 1 else fixes[::-1]:
         yield Finding(
             f"{case.where(one.by.at)} should send to {end.remote}, and the route {prefix} leads back into it",

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
-from netdoctor.fix.layer2 import SetUp
-from netdoctor.fix.layer3 import DeleteRule
+from netdoctor.fix.layer3 import AddRoute, DeleteRule
 from netdoctor.kernel import fib
 from netdoctor.kernel.endings import VxlanNotSent
 from netdoctor.kernel.packet import IPPROTO_UDP, Place
 from netdoctor_checks._additions import additions, removal
+from netdoctor_checks._underlay import direct_routes, owned, underlay_devices
 from netdoctor_checks._vxlan import Vtep, sent, target
-from netdoctor_checks._vxlan_fixes import fdb_proof, node, owned, underlay_devices
+from netdoctor_checks._vxlan_fixes import fdb_proof, node
 
 
 @check("VXL015")
@@ -27,8 +27,7 @@ def vxlan_underlay_unreachable(end: VxlanNotSent, case: Case) -> Iterator[Findin
 
     ## Why it breaks the path
     vxlan_xmit_one() asks the routing tables of the namespace in which the device was made (udp_tunnel_dst_lookup()).
-    The answer is an error; the packet is dropped, tx_carrier_errors or tx_errors of the VXLAN device counts it, and the
-    container gets no ICMP error.
+    The answer is an error: the packet is dropped and counted in tx_carrier_errors or tx_errors of the VXLAN device.
 
     ## See it yourself
     `ip route get REMOTE` in the node's own namespace (not the container's, nor the overlay's sandbox) fails.
@@ -50,7 +49,9 @@ def vxlan_underlay_unreachable(end: VxlanNotSent, case: Case) -> Iterator[Findin
         return
     why = f"a {miss.route.type} route refuses it" if miss.route is not None else "no route covers it"
     why = f"the rule {miss.rule.priority} refuses it" if miss.rule is not None else why
-    for fix in _fixes(case, one.by, end.remote, miss):
+    if any(not link.up for link in underlay_devices(case, one.by, end.remote)):
+        return
+    for fix in _fixes(case, one.by, there, end.remote, miss):
         yield Finding(
             f"{node(case, one.by)} has no way to {end.remote}, the remote of {case.where(one.by.at)}",
             f"The encapsulated packet is routed in {node(case, one.by)}, and {why}: {miss.error}.",
@@ -63,15 +64,21 @@ def vxlan_underlay_unreachable(end: VxlanNotSent, case: Case) -> Iterator[Findin
         )
 
 
-def _fixes(case: Case, by: Vtep, remote: str, miss: fib.FibMiss) -> Iterator[Fix | None]:
+def _fixes(case: Case, by: Vtep, there: Vtep | None, remote: str, miss: fib.FibMiss) -> Iterator[Fix | None]:
     if miss.route is not None:
         yield removal(case, by.home, miss.route)
     if miss.rule is not None:
         yield Fix(f"delete the rule {miss.rule.priority}", (DeleteRule(by.home, miss.rule),), "medium")
-    for link in underlay_devices(case, by, remote):
-        if not link.up:
-            yield Fix(f"set {link.name} up", (SetUp(by.home, link.index),))
-    known = list(additions(case, by.home, remote))
+    known = [fix for fix in additions(case, by.home, remote) if not _through(fix, by)]
     yield from known
+    for route in direct_routes(case, by, there, remote):
+        known.append(Fix(f"add a route to {remote}", (AddRoute(by.home, route),)))
+        yield known[-1]
     if not known and miss.route is None and miss.rule is None:
         yield None
+
+
+def _through(fix: Fix, by: Vtep) -> bool:
+    """Tell whether the fix would send the tunnel's packets into the tunnel."""
+    hops = [hop for change in fix.changes if isinstance(change, AddRoute) for hop in change.route.nexthops]
+    return by.home == by.at.inode and any(hop.oif == by.at.ifindex for hop in hops)

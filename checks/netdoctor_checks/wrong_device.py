@@ -8,6 +8,7 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, check
 from netdoctor_checks._astray import Astray, finding, strayed, useful
 from netdoctor_checks._detours import words
+from netdoctor_checks._vxlan import towards, vtep
 
 
 @check("RTE009")
@@ -37,6 +38,8 @@ def wrong_device(end: Astray, case: Case) -> Iterator[Finding]:
         return
     device, route = case.name(found.at), words(case, found.at, found.route)
     goal = found.destination
+    if (by := vtep(case, found.at)) is not None and towards(case, goal, by) is not None:
+        return
     title = f"{case.label(found.at)} sends to {goal} out of {device}, behind which it is not"
     why = f"The route `{route}` is the one that matches best, and nobody behind {device} takes the packet to {goal}."
     for detour in useful(case, found, same_device=False):

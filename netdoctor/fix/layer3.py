@@ -77,6 +77,9 @@ class DeleteAddress(Change, frozen=True):
             return still or route.prefsrc != ifa.local
 
         draft.routes = tuple(route for route in draft.routes if stays(route))
+        if last and ifa.family == 2:
+            # With the last address the device's neighbours go too, permanent ones included (fib_disable_ip()).
+            draft.neighbours = tuple(n for n in draft.neighbours if n.ifindex != ifa.ifindex or n.family != 2)
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""

@@ -35,7 +35,7 @@ class AddMacvlanSource(Change, frozen=True):
 
 
 class AddMacvlan(Change, frozen=True):
-    """Make a macvlan in mode bridge over `parent`, up; in the facts it gets the number `ifindex`, which the kernel may choose otherwise."""
+    """Make a macvlan in mode bridge over `parent`, up. `ifindex` is its number in the facts; the kernel has its own."""
 
     ifindex: int
     parent: int

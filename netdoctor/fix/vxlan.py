@@ -160,6 +160,38 @@ class RecreateVxlan(Change, frozen=True):
         return command.ip(maker, *words, "type", "vxlan", *option_words(self.data, self.dev))
 
 
+class CreateVxlan(Change, frozen=True):
+    """Make a VXLAN device that is missing, and set it up. `link.index` is the one it gets in the facts only."""
+
+    link: Link
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        draft.links = (*draft.links, self.link)
+        for key in CONF:
+            fresh = draft.base.sysctl(f"ipv4/conf/default/{key}")
+            if fresh is not None:
+                draft.sysctls[f"ipv4/conf/{self.link.name}/{key}"] = fresh
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        link, data = self.link, self.link.vxlan or Vxlan()
+        dev = name_of(ns, data.link) if data.link else None
+        words = [
+            "link",
+            "add",
+            link.name,
+            "address",
+            link.address or "",
+            "mtu",
+            str(link.mtu),
+            "type",
+            "vxlan",
+        ]
+        add = command.ip(ns.id, *words, *option_words(data, dev))
+        return [add, command.ip(ns.id, "link", "set", "dev", link.name, "up")]
+
+
 def remote_words(ns: Namespace, entry: FdbEntry) -> list[str]:
     """A remote in the words of bridge(8)."""
     words = [entry.lladdr, "dev", name_of(ns, entry.ifindex), "dst", entry.dst or ""]

@@ -97,12 +97,13 @@ def _ignored(ns: Namespace, link: Link, arp: Arp) -> bool:
 def _proxied(ns: Namespace, link: Link, way: InputWay, arp: Arp) -> bool:
     """arp_fwd_proxy(), arp_fwd_pvlan() and proxy entries."""
     if way.oif == link.index:
-        return arp.sip != arp.tip and bool(conf(ns, link.name, "proxy_arp_pvlan"))
+        return arp.sip != arp.tip and conf_or(ns, link.name, "proxy_arp_pvlan")
     if conf_or(ns, link.name, "proxy_arp"):
         medium = conf(ns, link.name, "medium_id")
         out = ns.link(way.oif)
         other = conf(ns, out.name, "medium_id") if out is not None else 0
-        return medium == 0 or (medium != -1 and other not in (medium, -1))
+        if medium == 0 or (medium != -1 and other not in (medium, -1)):
+            return True
     return any(n.proxy and n.dst == arp.tip and n.ifindex in (0, link.index) for n in ns.neighbours())
 
 
@@ -114,11 +115,16 @@ def _reply(walk: Walk, at: Place, link: Link, arp: Arp, parent: int, why: str) -
         walk.later(lambda: transmit.transmit(walk, at, frame, step))
 
 
+#: Why a namespace that proxies ARP does not answer this very asker.
+_SENDER_REFUSED = ("reverse-path", "martian-source")
+
+
 def _end_unanswered(
     walk: Walk, ns: Namespace, link: Link, at: Place, arp: Arp, parent: int, way: InputWay | Refused
 ) -> None:
     """Say why the request is not answered; most often simply because the address is somebody else's."""
-    if isinstance(way, Refused) and ns.owners(arp.tip):
+    proxying = conf_or(ns, link.name, "proxy_arp")
+    if isinstance(way, Refused) and (ns.owners(arp.tip) or (proxying and way.why in _SENDER_REFUSED)):
         if way.why == "reverse-path":
             walk.end(ReversePath(arp.flow, at, parent, way.address, way.mode, way.route, True))
             return

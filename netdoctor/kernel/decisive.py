@@ -15,11 +15,13 @@ from netdoctor.kernel.endings import (
     LeavesHost,
     Looped,
     MacvlanKept,
+    MartianSource,
     NeighbourUnresolved,
     NotForMe,
     NotForwardedByBridge,
     NotModelled,
     NoVtep,
+    ReversePath,
     VxlanNotSent,
     VxlanRefused,
 )
@@ -64,7 +66,7 @@ def _of_resolution(walk: Walk, asker: Asker) -> Ending | None:
     if replies:
         return _nearest(walk.host, replies, [Place(asker.inode, asker.ifindex)], routed=False) or replies[-1]
     held = owners(walk.host, asker.address)
-    direct = [end for end in endings if isinstance(end, ArpNotAnswered) and end.why in _PROXY_REASONS]
+    direct = [end for end in endings if _declined(end)]
     if not held:
         leaves = [end for end in endings if isinstance(end, OPEN)]
         own = [
@@ -92,6 +94,13 @@ def _of_resolution(walk: Walk, asker: Asker) -> Ending | None:
         return next((end for end in endings if _place(end) == asked_at and not isinstance(end, _NOISE)), None)
     useful = inside or [*unresolved] or [*direct]
     return min(useful, key=lambda end: (near.get(_place(end), _FAR), -end.step), default=None)
+
+
+def _declined(ending: Ending) -> bool:
+    """Who proxies ARP had a reason not to answer this time."""
+    if isinstance(ending, ReversePath | MartianSource):
+        return ending.arp
+    return isinstance(ending, ArpNotAnswered) and ending.why in _PROXY_REASONS
 
 
 _PROXY_REASONS = ("no-route", "forwarding-off", "same-device", "proxy-no-neighbour")

@@ -76,7 +76,7 @@ def _forward(
     refused = validate_source(ns, link, src, dst, oif, mark)
     if refused is not None:
         return refused
-    if arp and oif == link.index and not conf(ns, link.name, "proxy_arp_pvlan"):
+    if arp and oif == link.index and not conf_or(ns, link.name, "proxy_arp_pvlan"):
         return Refused("same-device", dst, route=hit.route)
     return InputWay("forward", oif, hop.gateway, hit.route, hit.table, hit.route.mtu)
 

@@ -41,7 +41,7 @@ from netdoctor.fix.prefix import address_routes
 from netdoctor.kernel.conversation import Ping, converse
 from netdoctor.kernel.decisive import decisive
 from netdoctor.kernel.endings import Ending
-from netdoctor.kernel.packet import Place
+from netdoctor.kernel.packet import ZERO_MAC, Place
 from netdoctor.kernel.walk import Walk
 
 #: The rules that every namespace starts with.
@@ -57,7 +57,7 @@ class Ns:
     def __init__(self, inode: int, name: str) -> None:
         self.inode = inode
         self.name = name
-        self._links = [Link(1, "lo", IFF_UP | IFF_LOOPBACK | IFF_LOWER_UP, 65536)]
+        self._links = [Link(1, "lo", IFF_UP | IFF_LOOPBACK | IFF_LOWER_UP, 65536, address=ZERO_MAC)]
         self._addresses = [Address(1, 2, "127.0.0.1", 8, "127.0.0.1", scope=RT_SCOPE_HOST)]
         self._routes: list[Route] = []
         self._tables: dict[str, list[Any]] = {
@@ -255,20 +255,20 @@ class Net:
         """Return the host to be asked."""
         return TableHost("here", tuple(ns.facts() for ns in self.all.values()))
 
-    def walks(self, source: str, address: str, **ping: Any) -> list[Walk]:
+    def walks(self, source: str, address: str, /, **ping: Any) -> list[Walk]:
         """Walk the conversation in every way."""
         return converse(self.host(), Ping(self[source].inode, address, **ping))[0]
 
-    def walk(self, source: str, address: str, **ping: Any) -> Walk:
+    def walk(self, source: str, address: str, /, **ping: Any) -> Walk:
         """Walk the conversation, which has only one way."""
         (only,) = self.walks(source, address, **ping)
         return only
 
-    def answered(self, source: str, address: str, **ping: Any) -> bool:
+    def answered(self, source: str, address: str, /, **ping: Any) -> bool:
         """Tell whether the ping is answered."""
         return self.walk(source, address, **ping).answered
 
-    def ending(self, source: str, address: str, **ping: Any) -> Ending:
+    def ending(self, source: str, address: str, /, **ping: Any) -> Ending:
         """Return the ending that explains why the ping is not answered."""
         walk = self.walk(source, address, **ping)
         assert not walk.answered
@@ -315,7 +315,7 @@ def overlay(**vxlan: Any) -> Net:
 def remotes(net: Net) -> Net:
     """Give both nodes of an overlay the default entry of the other."""
     for number, node in ((2, "n"), (1, "m")):
-        net[node].fdb("vx0", "00:00:00:00:00:00", NUD_PERMANENT, dst=f"192.168.0.{number}")
+        net[node].fdb("vx0", ZERO_MAC, NUD_PERMANENT, dst=f"192.168.0.{number}")
     return net
 
 

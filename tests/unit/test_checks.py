@@ -36,6 +36,7 @@ WITHOUT_FIXTURE = {
     "LNK008": "needs a dummy device, which not every kernel has",
     "BRG010": "needs bridge VLAN filtering, which not every kernel has",
     "SYS008": "needs a mark on the packet, which netfilter rules set",
+    "VXL020": "its repair makes a device and all that hung on it: several causes, a case for the agreement test",
     "VXL016": "the flag shows only on marked packets, which a ping is not",
 }
 
@@ -126,7 +127,8 @@ def test_first_parameter_says_what_it_explains(item: Check) -> None:
 
 @pytest.mark.parametrize("kind", _failures(), ids=lambda kind: kind.__name__)
 def test_every_failure_is_explained(kind: type[Ending]) -> None:
-    assert [item.code for item in CHECKS if any(issubclass(kind, explained) for explained in _kinds(item))]
+    # A check of `Ending` itself looks at all of them and has its own story; that does not count here.
+    assert [item.code for item in CHECKS for explained in _kinds(item) if explained is kind]
 
 
 def _named_by_fixtures() -> set[str]:

@@ -58,7 +58,8 @@ def one_bridge(draft: Draft) -> tuple[Change, ...]:
     bridge = make_bridge(draft, HOST, filtering=draft.rng.random() < 0.9)
     network = draft.subnet(20, 26)
     spare = draft.hosts(network, 6)
-    fill(draft, bridge, network, spare, draft.rng.randint(2, 4), "c")
+    names = [f"c{number}" for number in range(draft.rng.randint(2, 4))]
+    fill(draft, bridge, network, spare, names, draft.rng.choice(VIDS))
     return finish(draft, [bridge])
 
 
@@ -72,18 +73,19 @@ def trunk(draft: Draft) -> tuple[Change, ...]:
         make_bridge(draft, space, filtering=rng.random() < 0.85)
         for space in (HOST, "other" if apart else HOST)
     ]
+    common = rng.choice(VIDS)
     for number, bridge in enumerate(bridges):
-        fill(draft, bridge, network, spare, rng.randint(1, 2), f"c{number}")
+        fill(draft, bridge, network, spare, [f"c{number}{letter}" for letter in "ab"[: rng.randint(1, 2)]], common)
     left, right = (bridge.device for bridge in bridges)
     ends = draft.veth(left.space, "trunk0", "port", right.space, "trunk1", "port")
     for bridge, end in zip(bridges, ends, strict=True):
         draft.enslave(end, bridge.device)
         member = Member(end, 0)
-        if bridge.default_pvid and rng.random() < 0.7:
+        if bridge.default_pvid and rng.random() < 0.8:
             draft.configure(end.space, *member.words("del", bridge.default_pvid))
         for vid in VIDS:
-            if rng.random() < 0.85:
-                flags = rng.choice(((), (), (), (), ("untagged",), ("pvid",), ("pvid", "untagged")))
+            if rng.random() < 0.92:
+                flags = rng.choices(((), ("untagged",), ("pvid",), ("pvid", "untagged")), (88, 4, 4, 4))[0]
                 draft.configure(end.space, *member.words("add", vid, *flags))
         bridge.members.append(member)
     return finish(draft, bridges)
@@ -108,18 +110,19 @@ def make_bridge(draft: Draft, space: str, filtering: bool) -> Bridge:
     return bridge
 
 
-def fill(draft: Draft, bridge: Bridge, network: IPv4Network, spare: list[str], count: int, stem: str) -> None:
-    """Containers on the bridge, the VLANs of their ports, and perhaps an address for the host."""
+def fill(
+    draft: Draft, bridge: Bridge, network: IPv4Network, spare: list[str], containers: list[str], common: int
+) -> None:
+    """Containers on the bridge, most of them in the VLAN ``common``, and perhaps an address for the host."""
     rng = draft.rng
-    common = rng.choice(VIDS)
     host = bridge.members[0]
     if rng.random() < 0.6:
         draft.address(bridge.device, f"{spare.pop()}/{network.prefixlen}")
         if rng.random() < 0.8:
             host.vid = common
             join(draft, bridge, host)
-    for number in range(count):
-        container = draft.space(f"{stem}{number}", "container")
+    for container in containers:
+        draft.space(container, "container")
         port, eth = draft.veth(bridge.device.space, draft.name("veth", "port"), "port", container, "eth0", "eth")
         draft.enslave(port, bridge.device)
         draft.address(eth, f"{spare.pop()}/{network.prefixlen}")
