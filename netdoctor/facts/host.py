@@ -23,6 +23,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 
 #: The kinds of fact of a namespace, in the order a snapshot lists them. Sysctls are asked for by name.
 KINDS = (
@@ -101,6 +102,7 @@ class NamespaceFacts(Record, frozen=True):
     rulesets: tuple[Ruleset, ...] = ()
     firewall: tuple[FirewallText, ...] = ()
     ipsets: tuple[SetText, ...] = ()
+    sockets: tuple[Socket, ...] = ()
     sysctls: dict[str, str] = {}
     nsids: dict[int, int] = {}
 
@@ -183,6 +185,9 @@ class Namespace(Protocol):
 
     def peer_namespace(self, nsid: int) -> int | None:
         """The inode that a link-netnsid of this namespace stands for, or None where no known namespace has it."""
+
+    def sockets(self) -> tuple[Socket, ...]:
+        """The TCP sockets that listen and the UDP sockets that are bound."""
 
     def facts(self) -> NamespaceFacts:
         """Everything, as one record."""

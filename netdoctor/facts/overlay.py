@@ -23,6 +23,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import TableNamespace
 
 
@@ -243,6 +244,10 @@ class LaidOver:
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`."""
         return self._nsids.get(nsid) or self._base.peer_namespace(nsid)
+
+    def sockets(self) -> tuple[Socket, ...]:
+        """See `Namespace.sockets`."""
+        return self._base.sockets()
 
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""

@@ -24,6 +24,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 
 
 def plain_end(link: Link) -> bool:
@@ -159,6 +160,10 @@ class TableNamespace:
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`."""
         return self._facts.nsids.get(nsid)
+
+    def sockets(self) -> tuple[Socket, ...]:
+        """See `Namespace.sockets`."""
+        return self._facts.sockets
 
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""

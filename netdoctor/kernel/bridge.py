@@ -119,7 +119,7 @@ def _prerouting(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int)
 
 def _bridged_dnat(walk: Walk, ns: Namespace, bridge: Place, master: Link, packet: Ip) -> str | None:
     """The lladdr of a new destination that is behind the same bridge, or None where it is to be routed."""
-    way = route_input(walk, ns, master, packet.src, packet.dst, packet.mark)
+    way = route_input(walk, ns, master, packet)
     if not isinstance(way, InputWay) or way.kind != "forward" or way.oif != bridge.ifindex:
         return None
     next_hop = way.gateway or packet.dst

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from netdoctor.facts.links import Record
 from netdoctor.facts.records import FdbEntry, Route, Rule
+from netdoctor.facts.sockets import Socket
 from netdoctor.kernel.packet import Arp, Asker, Flow, Frame, Ip, Place
 
 
@@ -232,6 +233,20 @@ class RuleDropped(Ending, frozen=True):
     before: tuple[tuple[str, int | None, str], ...] = ()
     bridged: bool = False
     state: str = ""
+
+
+class NotListening(Ending, frozen=True):
+    """No socket takes the packet: a TCP sender gets a RST, a UDP sender ICMP port unreachable.
+
+    `near` are sockets on that port that do not take it (bound elsewhere, IPv6 only); `full` one whose backlog is full,
+    which lets the SYN vanish.
+    """
+
+    proto: str
+    port: int
+    packet: Ip
+    near: tuple[Socket, ...] = ()
+    full: Socket | None = None
 
 
 class NotModelled(Ending, frozen=True):

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
-from netdoctor.kernel import neighbour, receive, vxlan
+from netdoctor.kernel import listening, neighbour, receive, vxlan
 from netdoctor.kernel.netfilter import hook
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.endings import (
@@ -18,6 +18,7 @@ from netdoctor.kernel.endings import (
     LinkDown,
     MartianAddress,
     MartianSource,
+    NotListening,
     NoRoute,
     ReversePath,
     TtlExceeded,
@@ -25,7 +26,7 @@ from netdoctor.kernel.endings import (
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.input import InputWay, Refused, route_input
 from netdoctor.kernel.output import Way, route_output
-from netdoctor.kernel.packet import Flow, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Flow, Frame, Ip, Place, is_multicast
 from netdoctor.kernel.query import RouteQuery
 from netdoctor.kernel.sysctls import number
 from netdoctor.kernel.walk import Walk
@@ -34,7 +35,7 @@ from netdoctor.kernel.walk import Walk
 def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: int | None = None) -> None:
     """Send a packet of this namespace's own; its source is chosen where `src` is None."""
     ns = walk.namespace(inode)
-    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, proto=packet.proto)
+    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, 0, packet.proto, packet.sport, packet.dport)
     way = route_output(walk, inode, flow)
     origin = Place(inode, 0)
     if isinstance(way, FibMiss):
@@ -79,7 +80,7 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = T
     if is_multicast(packet.dst):
         _multicast(walk, at, packet, parent)
         return
-    way = route_input(walk, ns, link, packet.src, packet.dst, packet.mark)
+    way = route_input(walk, ns, link, packet)
     walk.queries.append(_query(at, packet, way))
     if isinstance(way, Refused):
         _refuse(walk, at, packet, way, parent)
@@ -171,6 +172,9 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if packet.echo == "reply":
         _take_reply(walk, at, packet, parent)
         return
+    if packet.proto != IPPROTO_ICMP:
+        _to_socket(walk, at, packet, parent)
+        return
     if broadcast:
         if number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1):
             walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
@@ -186,11 +190,39 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
 
 
+def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
+    """A SYN or a datagram finds its socket, which answers; or none takes it."""
+    ns = walk.namespace(at.inode)
+    proto = "tcp" if packet.proto == IPPROTO_TCP else "udp"
+    socket = listening.accepting(ns, proto, packet.dst, packet.dport, at.ifindex)
+    if socket is None or listening.full(socket):
+        near = tuple(listening.on_port(ns, proto, packet.dport))
+        walk.end(NotListening(packet.flow, at, parent, proto, packet.dport, packet, near, socket))
+        return
+    step = walk.step(parent, at, "deliver", "echo", f"{proto} port {packet.dport}: a socket takes it", packet, (socket,))
+    if walk.reply_from is None:
+        walk.reply_from = at.inode
+    answer = Ip(
+        Flow("reply"),
+        packet.dst,
+        packet.src,
+        number(ns, "ipv4/ip_default_ttl", 64),
+        packet.size,
+        packet.proto,
+        "reply",
+        dport=packet.sport,
+        size=packet.size,
+        sport=packet.dport,
+        flags=18 if proto == "tcp" else 0,
+    )
+    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
+
+
 def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     if at.inode != walk.asker:
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
         return
-    step = walk.step(parent, at, "deliver", "answer", f"echo reply from {packet.src} delivered", packet)
+    step = walk.step(parent, at, "deliver", "answer", f"{'echo reply' if packet.proto == IPPROTO_ICMP else 'answer'} from {packet.src} delivered", packet)
     walk.answered = True
     walk.end(Answered(packet.flow, at, step))
 

@@ -29,7 +29,7 @@ class Environment(Protocol):
     """What some matches ask the namespace."""
 
     def address_type(self, address: str, ifname: str | None) -> str:
-        """Type of the address (UNICAST, LOCAL, BROADCAST, MULTICAST, BLACKHOLE …), as seen from that device if named."""
+        """Type of the address (UNICAST, LOCAL, BROADCAST, MULTICAST …), as seen from that device if named."""
 
     def reverse_path(self, seen: Seen, loose: bool, accept_local: bool, validmark: bool) -> bool:
         """Whether the packet passes the reverse path test of xt_rpfilter."""

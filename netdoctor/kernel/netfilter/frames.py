@@ -71,7 +71,7 @@ def _pass_chain(
     result = traverse(rules, base, where, seen_frame(frame, passing), NamespaceEnvironment(ns, rules), walk.choose)
     if result.verdict == "accept":
         return True
-    last = result.hits[-1] if result.hits else Hit(where, None, "", None, "drop")
+    last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
     spot = last.place
     walk.end(
@@ -84,7 +84,7 @@ def _pass_chain(
             spot.family,
             spot.table,
             spot.chain,
-            last.number,
+            last.number or None,
             last.text,
             frame.payload,
             result.reject,

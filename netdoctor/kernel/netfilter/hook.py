@@ -18,6 +18,7 @@ from netdoctor.kernel.netfilter.model import Base, Hook
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.seen import Tuple as SeenTuple
 from netdoctor.kernel.netfilter.traverse import Hit, Result, traverse
 from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
 from netdoctor.kernel.walk import Walk
@@ -161,7 +162,8 @@ def _run(
 def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:
     """The packet as the rules of a hook see it."""
     icmp = packet.proto == IPPROTO_ICMP
-    local = passing.hook in ("output", "postrouting") and passing.iif is None
+    # An echo request has a socket behind it; an answer is the kernel's own or another program's.
+    local = passing.hook in ("output", "postrouting") and passing.iif is None and packet.echo == "request"
     return Seen(
         iif=passing.iif,
         oif=passing.oif,
@@ -179,15 +181,23 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         ttl=packet.ttl,
         length=packet.length,
         mark=packet.mark,
-        ct_state=packet.ct.state if packet.ct is not None else "UNTRACKED",
+        ct_state=packet.ct.state if packet.ct is not None else "INVALID",
         ct_status=connection.status if connection is not None else (),
         ct_mark=connection.mark if connection is not None else 0,
+        ct_original=_tuple(connection.original) if connection is not None else None,
+        ct_reply=_tuple(connection.reply) if connection is not None else None,
+        ct_replying=packet.ct is not None and packet.ct.replying,
         smac=passing.smac,
         dmac=passing.dmac,
         uid=0 if local else None,
         gid=0 if local else None,
         ethertype=0x0800,
     )
+
+
+def _tuple(one: conntrack.Tuple) -> SeenTuple:
+    ports = (None, None) if one.proto == IPPROTO_ICMP else (one.sport, one.dport)
+    return SeenTuple(one.src, one.dst, *ports)
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
@@ -200,7 +210,7 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
 
 
 def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
-    last = result.hits[-1] if result.hits else Hit(where, None, "", None, "drop")
+    last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
     state = packet.ct.state if packet.ct is not None else ""
     walk.end(
@@ -213,7 +223,7 @@ def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, res
             last.place.family,
             last.place.table,
             last.place.chain,
-            last.number,
+            last.number or None,
             last.text,
             packet,
             result.reject,

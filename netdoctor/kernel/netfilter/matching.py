@@ -1,7 +1,7 @@
 """Whether a rule's condition holds for a packet: True, False, or None where it cannot be said.
 
-A field that the packet does not have makes an nftables expression break off, negated or not; xtables matches differ, and
-each says here what it does. Sources: net/netfilter/xt_*.c, nft_payload.c, nft_meta.c, nft_ct.c, ip_tables.c.
+A field that the packet does not have makes an nftables expression break off, negated or not; xtables matches differ,
+and each says here what it does. Sources: net/netfilter/xt_*.c, nft_payload.c, nft_meta.c, nft_ct.c, ip_tables.c.
 """
 
 from __future__ import annotations
@@ -13,30 +13,32 @@ from typing import Any
 from netdoctor.kernel.netfilter import membership
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.environment import Environment, Rules
-from netdoctor.kernel.netfilter.membership import ICMP, WITH_PORTS, number_of
-from netdoctor.kernel.netfilter.seen import ETH_P_ARP, Seen
+from netdoctor.kernel.netfilter.membership import ICMP, V6, WITH_PORTS, number_of
+from netdoctor.kernel.netfilter.seen import ETH_P_ARP, Seen, Tuple
 
 IPPROTO_TCP = 6
-_NO_ADDRESS_V4 = 1 << 32
-_V6 = 1 << 129
 
 
 class View:
-    """A packet before the rules of one chain."""
+    """A packet before the rules of one chain; `rule` is the one it stands before."""
 
-    __slots__ = ("env", "number", "place", "rules", "seen", "xtables")
+    __slots__ = ("env", "number", "place", "rule", "rules", "seen")
 
-    def __init__(self, seen: Seen, env: Environment, rules: Rules, place: m.Place, xtables: bool) -> None:
+    def __init__(self, seen: Seen, env: Environment, rules: Rules, place: m.Place) -> None:
         self.seen = seen
         self.env = env
         self.rules = rules
         self.place = place
-        self.xtables = xtables
+        self.rule: m.FirewallRule | None = None
         self.number: dict[str, int] = {}
         if seen.is_ip:
-            self.number = {
-                side: number_of(text) for side, text in (("src", seen.src), ("dst", seen.dst)) if text
-            }
+            sides = (("src", seen.src), ("dst", seen.dst))
+            self.number = {side: number_of(text) for side, text in sides if text}
+
+    @property
+    def xtables(self) -> bool:
+        """The rule is one of iptables, whichever backend keeps it: its text is what the save format has."""
+        return self.place.backend == "legacy" or (self.rule is not None and self.rule.text[:1] == "-")
 
 
 def holds(match: m.Match, view: View) -> bool | None:
@@ -57,26 +59,30 @@ def _address(match: m.Address, view: View) -> bool:
     value = view.number.get(match.side)
     if value is None:
         return False
-    v6 = view.place.family == "ip6" or (
-        view.place.family != "ip"
-        and (":" in match.text or any(last >= _NO_ADDRESS_V4 for _, last in match.ranges))
-    )
-    if v6 != (value >= _V6):
+    return _inside(value, match.ranges, match.version, match.negated)
+
+
+def _inside(value: int, ranges: tuple[tuple[int, int], ...], version: int, negated: bool) -> bool:
+    if (version == 6) != (value >= V6):
         return False
-    value &= _V6 - 1
-    return any(first <= value <= last for first, last in match.ranges) != match.negated
+    value &= V6 - 1
+    return any(first <= value <= last for first, last in ranges) != negated
 
 
 def _interface(match: m.Interface, view: View) -> bool:
     seen = view.seen
-    if match.which in ("in", "out"):
+    field = _DEVICES.get(match.which)
+    if field is not None:
         # A device that is not there has the empty name (nulldevname, nft_meta_store_ifname()).
-        return _named((seen.iif if match.which == "in" else seen.oif) or "", match) != match.negated
+        return _named(getattr(seen, field) or "", match) != match.negated
     if not _bridge_info(seen):
         return match.negated
     if match.which == "physin":
         return seen.physin is None or _named(seen.physin, match) != match.negated
     return seen.physout is not None and _named(seen.physout, match) != match.negated
+
+
+_DEVICES = {"in": "iif", "out": "oif", "brin": "brin", "brout": "brout"}
 
 
 def _named(name: str, match: m.Interface) -> bool:
@@ -109,9 +115,7 @@ def _port(match: m.Port, view: View) -> bool:
     if seen.fragment or seen.proto not in WITH_PORTS or not seen.is_ip:
         return False
     sides = (seen.sport, seen.dport) if match.side == "either" else (getattr(seen, _PORTS[match.side]),)
-    inside = any(
-        port is not None and first <= port <= last for port in sides for first, last in match.ranges
-    )
+    inside = any(port is not None and first <= port <= last for port in sides for first, last in match.ranges)
     return inside != match.negated
 
 
@@ -129,9 +133,8 @@ def _icmp(match: m.IcmpType, view: View) -> bool:
 
 def _state(match: m.State, view: View) -> bool:
     seen = view.seen
-    status = not any(state in _STATES for state in match.states)
-    if not seen.tracked and status and (not view.xtables or not set(match.states) <= {"SNAT", "DNAT"}):
-        # Without a connection there is no status to compare (`ct status`, --ctstatus).
+    if not seen.tracked and not view.xtables and not any(state in _STATES for state in match.states):
+        # `ct status` has nothing to compare without a connection; `--ctstate ! DNAT` has the state.
         return False
     mine = {seen.ct_state, *(seen.ct_status if seen.tracked else ())}
     return any(state in mine for state in match.states) != match.negated
@@ -254,6 +257,69 @@ def _keys(values: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
 _OPERATIONS = {1: "request", 2: "reply"}
 _ARP_FIELDS = {"saddr": "arp_saddr", "daddr": "arp_daddr", "smac": "arp_smac", "dmac": "arp_dmac"}
 
+
+def _ct_status(match: m.CtStatus, view: View) -> bool:
+    seen = view.seen
+    if not seen.tracked:
+        return False
+    mine = {*seen.ct_status, *(("CONFIRMED", "SEEN_REPLY") if seen.ct_state == "ESTABLISHED" else ())}
+    return any(status in mine for status in match.statuses) != match.negated
+
+
+def _tuple(direction: str, seen: Seen) -> Tuple | None:
+    """One direction of the packet's connection, None if it is not known here."""
+    known = seen.ct_original if direction == "original" else seen.ct_reply
+    if known is not None or seen.ct_state != "NEW":
+        return known
+    if direction == "original":
+        return Tuple(seen.src, seen.dst, seen.sport, seen.dport)
+    return Tuple(seen.dst, seen.src, seen.dport, seen.sport)
+
+
+def _ct_address(match: m.CtAddress, view: View) -> bool | None:
+    if not view.seen.tracked:
+        return False
+    known = _tuple(match.direction, view.seen)
+    if known is None:
+        return None
+    value = number_of(known.src if match.side == "src" else known.dst)
+    return _inside(value, match.ranges, match.version, match.negated)
+
+
+def _ct_port(match: m.CtPort, view: View) -> bool | None:
+    if not view.seen.tracked:
+        return False
+    known = _tuple(match.direction, view.seen)
+    if known is None:
+        return None
+    port = known.sport if match.side == "src" else known.dport
+    if port is None:
+        return None
+    return any(first <= port <= last for first, last in match.ranges) != match.negated
+
+
+def _ct_direction(match: m.CtDirection, view: View) -> bool | None:
+    if not view.seen.tracked:
+        return False
+    return (view.seen.ct_replying == (match.direction == "reply")) != match.negated
+
+
+def _socket(match: m.Socket, view: View) -> bool | None:
+    if view.seen.proto in ICMP:
+        return match.negated
+    return None
+
+
+def _any_of(match: m.AnyOf, view: View) -> bool | None:
+    unsure = False
+    for alternative in match.alternatives:
+        held = [holds(part, view) for part in alternative]
+        if all(held):
+            return not match.negated
+        unsure = unsure or False not in held
+    return None if unsure else match.negated
+
+
 _TESTS: dict[type[m.Match], Callable[[Any, View], bool | None]] = {
     m.Unknown: _unknown,
     m.Address: _address,
@@ -277,4 +343,10 @@ _TESTS: dict[type[m.Match], Callable[[Any, View], bool | None]] = {
     m.EtherType: _ether_type,
     m.ArpField: _arp,
     m.Never: _never,
+    m.AnyOf: _any_of,
+    m.Socket: _socket,
+    m.CtAddress: _ct_address,
+    m.CtPort: _ct_port,
+    m.CtDirection: _ct_direction,
+    m.CtStatus: _ct_status,
 }

@@ -1,7 +1,7 @@
 """Membership in sets and maps: exact keys by dictionary, prefixes, ranges and wildcards by comparison.
 
-Sources: net/netfilter/nf_tables_api.c, nft_set_*.c; for ipset net/netfilter/ipset/ip_set_core.c and ip_set_getport.c. An
-element of an ipset may name protocol and port together (`tcp:80`, `icmp:8/0`). Of overlapping prefixes the longest
+Sources: net/netfilter/nf_tables_api.c, nft_set_*.c; for ipset net/netfilter/ipset/ip_set_core.c and ip_set_getport.c.
+An element of an ipset may name protocol and port together (`tcp:80`, `icmp:8/0`). Of overlapping prefixes the longest
 decides (ip_set_hash_gen.h mtype_test_cidrs()), which matters for `nomatch` elements.
 """
 
@@ -11,6 +11,8 @@ from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from netdoctor.kernel.netfilter.names import ICMP_TYPES, ICMPV6_TYPES, UndecodedError, named
+from netdoctor.kernel.netfilter.names import PROTOCOLS as PROTOCOL_NAMES
 from netdoctor.kernel.netfilter.seen import Seen
 
 #: What an element carries: a verdict, an address with port, or nothing.
@@ -19,23 +21,25 @@ Elements = tuple[tuple[tuple[str, ...], Payload], ...]
 #: (whether it is in: None if undecided, what the element carries)
 Answer = tuple[bool | None, Payload]
 
-PROTOCOLS = {
-    "icmp": 1, "igmp": 2, "ipip": 4, "ipencap": 4, "tcp": 6, "udp": 17, "dccp": 33, "ipv6": 41, "gre": 47, "esp": 50,
-    "ah": 51, "icmpv6": 58, "ipv6-icmp": 58, "ospf": 89, "vrrp": 112, "sctp": 132, "udplite": 136,
-}  # fmt: skip
 WITH_PORTS = frozenset({6, 17, 33, 132, 136})
 ICMP = frozenset({1, 58})
-_ICMP_NAMES = {"echo-request": 8 << 8, "ping": 8 << 8, "echo-reply": 0, "pong": 0}
 #: Added to IPv6 numbers, so that they never compare equal to IPv4 ones.
-_V6 = 1 << 129
+V6 = 1 << 129
 _NO: Answer = (False, None)
 _UNDECIDED: Answer = (None, None)
-_KINDS = {
-    "src": "address", "dst": "address", "sport": "port", "dport": "port", "proto": "proto", "iif": "name", "oif": "name",
-    "physin": "name", "physout": "name", "mark": "number", "ct_mark": "number", "length": "number", "ttl": "number",
-    "dscp": "number", "icmp_type": "number", "ethertype": "number", "arp_op": "number", "smac": "mac", "dmac": "mac",
-    "pkttype": "name", "ct_state": "state", "arp_saddr": "address", "arp_daddr": "address", "uid": "number", "gid": "number",
-}  # fmt: skip
+_FIELDS = {
+    "address": "src dst arp_saddr arp_daddr",
+    "port": "sport dport",
+    "proto": "proto",
+    "name": "iif oif physin physout brin brout pkttype",
+    "number": "mark ct_mark length ttl tos dscp icmp_type icmp_code ethertype arp_op uid gid",
+    "mac": "smac dmac arp_smac arp_dmac",
+    "state": "ct_state",
+}
+_KINDS = {field: kind for kind, fields in _FIELDS.items() for field in fields.split()}
+_DEVICES = frozenset({"iif", "oif", "brin", "brout"})
+#: After every text that is compared.
+_LAST = "\U0010ffff"
 
 Span = tuple[Any, Any]
 
@@ -44,13 +48,15 @@ Span = tuple[Any, Any]
 def number_of(address: str) -> int:
     """Turn an address into a number that no address of the other version has."""
     parsed = ip_address(address)
-    return int(parsed) + (_V6 if parsed.version == 6 else 0)
+    return int(parsed) + (V6 if parsed.version == 6 else 0)
 
 
 class Index:
     """The elements of one set, prepared for lookups by `kinds` of field."""
 
-    def __init__(self, elements: Elements, exceptions: tuple[tuple[str, ...], ...], kinds: tuple[str, ...]) -> None:
+    def __init__(
+        self, elements: Elements, exceptions: tuple[tuple[str, ...], ...], kinds: tuple[str, ...]
+    ) -> None:
         self.elements = elements
         self.exact: dict[tuple[Any, ...], Payload] = {}
         self.loose: list[tuple[tuple[Span, ...], int, bool, Payload]] = []
@@ -109,19 +115,21 @@ def _within(value: Any, span: Span) -> bool:
 
 def _span(kind: str, text: str) -> Span:
     """Turn one field of an element into its first and last value; ValueError where it is not understood."""
+    if kind == "name":
+        return (text[:-1], text[:-1] + _LAST) if text.endswith(("*", "+")) else (text, text)
+    if kind in ("mac", "state"):
+        lowered = text.lower()
+        return ("", _LAST) if text == "*" else (lowered, lowered)
+    if text == "*":
+        return 0, V6 << 1
     if kind == "address":
         return _addresses(text)
     if kind == "port":
         return _ports(text)
     if kind == "proto":
         return (value := protocol(text)), value
-    if kind == "number":
-        low, _, high = text.partition("-")
-        return int(low, 0), int(high or low, 0)
-    if kind == "name":
-        return (text[:-1], text[:-1] + "\U0010ffff") if text.endswith(("*", "+")) else (text, text)
-    lowered = text.lower()
-    return lowered, lowered
+    low, _, high = text.partition("-")
+    return int(low, 0), int(high or low, 0)
 
 
 def _addresses(text: str) -> Span:
@@ -134,8 +142,14 @@ def _addresses(text: str) -> Span:
 
 def protocol(text: str) -> int:
     """Return the number of a protocol that is named or numbered; ValueError if it is neither."""
-    name = text.lower()
-    return PROTOCOLS[name] if name in PROTOCOLS else int(name, 0)
+    return _number(PROTOCOL_NAMES, text)
+
+
+def _number(names: dict[str, int], text: str) -> int:
+    try:
+        return named(names, text)
+    except UndecodedError as error:
+        raise ValueError(text) from error
 
 
 def _ports(text: str) -> Span:
@@ -145,18 +159,15 @@ def _ports(text: str) -> Span:
         return int(low, 0), int(high or low, 0)
     number = protocol(name)
     if number in ICMP:
-        return (number, (value := _icmp(rest))), (number, value)
+        return (number, (value := _icmp(number, rest))), (number, value)
     low, _, high = rest.partition("-")
     return (number, int(low)), (number, int(high or low))
 
 
-def _icmp(text: str) -> int:
-    if text in _ICMP_NAMES:
-        return _ICMP_NAMES[text]
-    if not text[:1].isdigit():
-        return -1  # a type that is neither echo request nor reply: none of the packets of a question
+def _icmp(number: int, text: str) -> int:
+    """ICMP type and code as an ipset keeps them in place of a port."""
     kind, _, code = text.partition("/")
-    return int(kind) << 8 | int(code or "0")
+    return _number(ICMP_TYPES if number == 1 else ICMPV6_TYPES, kind) << 8 | int(code or "0")
 
 
 _INDEXES: dict[tuple[int, int, tuple[str, ...]], tuple[Elements, Any, Index]] = {}
@@ -222,7 +233,7 @@ def _value(field: str, seen: Seen, joined: bool) -> Any:
         return number_of(value) if value else None
     if _KINDS[field] in ("mac", "state"):
         return value.lower() if value else None
-    if field in ("iif", "oif"):
+    if field in _DEVICES:
         return value or ""
     return value
 

@@ -17,9 +17,6 @@ from netdoctor.kernel.netfilter.seen import Seen
 
 #: Among more addresses than this the first stands for all: they are alike to whoever wrote the range.
 MAX_TARGETS = 8
-#: Fields that are no part of the packet: a number made up for each (numgen random, numgen inc, jhash).
-MADE_UP = frozenset({"numgen", "random", "jhash", "symhash"})
-
 Verdicts = list[m.Verdict | None]
 
 
@@ -28,11 +25,10 @@ def marked(statement: m.SetMark, seen: Seen) -> Seen | None:
     if (statement.ct or statement.source == "ct") and not seen.tracked:
         return None
     old = seen.ct_mark if statement.ct else seen.mark
-    new = (old & ~statement.mask) ^ statement.value
+    value = statement.value
     if statement.source:
-        mask = statement.mask if statement.source_mask is None else statement.source_mask
-        new ^= (seen.ct_mark if statement.source == "ct" else seen.mark) & mask
-    new &= 0xFFFFFFFF
+        value = (seen.ct_mark if statement.source == "ct" else seen.mark) & statement.source_mask
+    new = ((old & ~statement.mask) ^ value) & 0xFFFFFFFF
     return replace(seen, ct_mark=new) if statement.ct else replace(seen, mark=new)
 
 
@@ -76,11 +72,11 @@ def _netmap(statement: m.Translate, hook: m.Hook, seen: Seen) -> m.Translate:
 
 
 def looked_up(statement: m.Lookup, view: View) -> Verdicts | None:
-    """Return the verdicts a verdict map may give, the likely first (None among them is a miss); None if it is unknown."""
-    elements: membership.Elements | None = _elements(statement.name, statement.elements, view)
+    """Return the verdicts a verdict map may give, likely ones first (None is a miss); None for an unknown map."""
+    elements = _elements(statement.name, statement.elements, view)
     if elements is None:
         return None
-    if MADE_UP & set(statement.fields):
+    if statement.chance:
         return list(dict.fromkeys(payload for _, payload in elements)) or [None]
     answer = membership.find(elements, statement.fields, view.seen, _exceptions(statement.name, view))
     if answer is None:
@@ -95,7 +91,7 @@ def translated(statement: m.TranslateByMap, view: View) -> Sequence[m.Translate 
     elements = _elements(statement.name, statement.elements, view)
     if elements is None:
         return None
-    if statement.numgen or MADE_UP & set(statement.fields):
+    if statement.numgen:
         values = list(dict.fromkeys(payload for _, payload in elements))
         return [_to(statement, value) for value in values] or [None]
     answer = membership.find(elements, statement.fields, view.seen, _exceptions(statement.name, view))

@@ -1,8 +1,8 @@
 """One base chain with its user chains, as nft_do_chain() and ipt_do_table() walk it.
 
-Where the facts do not decide (an unknown match, a limit, a random number), the traversal follows every branch itself, and
-asks `choose` only if they come to different ends: a limit before a LOG makes no fork. Branches that meet again at the same
-rule with the same packet are followed once.
+Where the facts do not decide (an unknown match, a limit, a random number), the traversal follows every branch itself,
+and asks `choose` only if they come to different ends: a limit before a LOG makes no fork. Branches that meet again at
+the same rule with the same packet are followed once.
 
 Sources: net/ipv4/netfilter/ip_tables.c ipt_do_table(), net/netfilter/nf_tables_core.c nft_do_chain().
 """
@@ -11,18 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Literal
 
-from msgspec.structs import replace
-
-from netdoctor.facts.links import Record
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter import statements
+from netdoctor.kernel.netfilter.branch import Branch, Hit, Kind, Result
 from netdoctor.kernel.netfilter.environment import Choose, Environment, Rules
 from netdoctor.kernel.netfilter.matching import View, holds
 from netdoctor.kernel.netfilter.seen import Seen
 
-Kind = Literal["accept", "drop", "reject", "queue"]
+__all__ = ["Hit", "Result", "traverse"]
 
 #: NFT_JUMP_STACK_SIZE; a deeper jump drops. Legacy tables size their stack by what is loaded.
 NFT_JUMP_STACK_SIZE = 16
@@ -31,70 +28,6 @@ MAX_STACK = 1024
 MAX_JUMPS = 20_000
 #: More branches than this are not followed; the likely one stands for the rest.
 MAX_BRANCHES = 512
-
-
-class Hit(Record, frozen=True):
-    """A rule that matched and did something (or the policy: `rule` None, number 0); `verdict` says what, in a word."""
-
-    place: m.Place
-    number: int
-    text: str
-    rule: m.FirewallRule | None
-    verdict: str
-
-
-class Result(Record, frozen=True):
-    """How the packet leaves a base chain.
-
-    `seen` has its new marks and TTL; `ct_mark` is the connection's new mark, None if no rule set it. `translate` is what
-    NAT makes of the connection: one address at most (masquerade and redirect leave it to the device). The last of `hits`
-    decided. `guessed` are the texts of the rules that were undecided on the way; they do not count if every branch came to
-    this end.
-    """
-
-    verdict: Kind
-    seen: Seen
-    reject: str | None = None
-    ct_mark: int | None = None
-    translate: m.Translate | None = None
-    notrack: bool = False
-    zone: int | None = None
-    hits: tuple[Hit, ...] = ()
-    guessed: tuple[str, ...] = ()
-
-
-class _State:
-    """A packet on its way: where it stands, where it returns to, and what became of it so far."""
-
-    __slots__ = (
-        "ct_mark", "end", "guessed", "hits", "index", "notrack", "place", "rules",
-        "seen", "stack", "statement", "translate", "view", "word", "zone",
-    )  # fmt: skip
-
-    def __init__(self, place: m.Place, rules: Sequence[m.FirewallRule], seen: Seen) -> None:
-        self.place = place
-        self.rules = rules
-        self.index = 0
-        #: The statement to go on with, -1 while the rule's matches are to be tested.
-        self.statement = -1
-        self.stack: tuple[tuple[m.Place, Sequence[m.FirewallRule], int], ...] = ()
-        self.seen = seen
-        self.view: View | None = None
-        self.ct_mark: int | None = None
-        self.translate: m.Translate | None = None
-        self.notrack = False
-        self.zone: int | None = None
-        self.hits: tuple[Hit, ...] = ()
-        self.guessed: tuple[str, ...] = ()
-        #: What the rule has done so far.
-        self.word = ""
-        self.end: tuple[Kind, str | None] | None = None
-
-    def key(self, what: str) -> tuple[object, ...]:
-        """What decides how it goes on from here; equal keys have equal futures."""
-        stack = tuple((place, index) for place, _, index in self.stack)
-        where = (what, self.place, self.index, self.statement, stack)
-        return (*where, self.seen, self.ct_mark, self.notrack, self.zone)
 
 
 def traverse(
@@ -123,21 +56,21 @@ class _Traversal:
         self.place = place
         self.env = env
         self.limit = NFT_JUMP_STACK_SIZE if place.backend == "nft" else MAX_STACK
-        self.pending: list[_State] = []
+        self.pending: list[Branch] = []
         self.forked: set[tuple[object, ...]] = set()
         self.branches = 1
         self.jumps = 0
 
     def run(self, seen: Seen) -> list[Result]:
         """Follow all branches, the likely ones first."""
-        self.pending.append(_State(self.place, self._chain(self.place) or (), seen))
+        self.pending.append(Branch(self.place, self._chain(self.place) or (), seen))
         ends: list[Result] = []
         while self.pending:
             state = self.pending.pop()
             while state.end is None and self._step(state):
                 pass
             if state.end is not None:
-                ends.append(_result(state))
+                ends.append(state.result())
         return ends
 
     def _chain(self, place: m.Place) -> Sequence[m.FirewallRule] | None:
@@ -146,7 +79,7 @@ class _Traversal:
         except KeyError:
             return None
 
-    def _step(self, state: _State) -> bool:
+    def _step(self, state: Branch) -> bool:
         """Go on to the next rule that matches and carry it out; False where this branch is given up for others."""
         if state.statement < 0:
             unsure = self._find(state)
@@ -161,17 +94,15 @@ class _Traversal:
             going = self._perform(state, rule, statement)
             if going is not None:
                 return going
-        if state.word:
-            _hit(state, rule, state.word)
-        _next(state)
+        state.leave(rule)
         return True
 
-    def _find(self, state: _State) -> tuple[m.Match, ...] | None:
+    def _find(self, state: Branch) -> tuple[m.Match, ...] | None:
         """Advance to a rule that holds, or (returning its undecided matches) may hold; else to the chain's end."""
         view = self._view(state)
         rules = state.rules
         for index in range(state.index, len(rules)):
-            rule = rules[index]
+            rule = view.rule = rules[index]
             unsure: tuple[m.Match, ...] = ()
             for match in rule.matches:
                 held = holds(match, view)
@@ -191,16 +122,13 @@ class _Traversal:
         self._return(state)
         return None
 
-    def _view(self, state: _State) -> View:
+    def _view(self, state: Branch) -> View:
         view = state.view
         if view is None or view.seen is not state.seen or view.place is not state.place:
-            xtables = state.place.backend == "legacy" or (
-                bool(state.rules) and state.rules[0].text.startswith("-")
-            )
-            view = state.view = View(state.seen, self.env, self.ruleset, state.place, xtables)
+            view = state.view = View(state.seen, self.env, self.ruleset, state.place)
         return view
 
-    def _fork_match(self, state: _State, unsure: tuple[m.Match, ...]) -> bool:
+    def _fork_match(self, state: Branch, unsure: tuple[m.Match, ...]) -> bool:
         """Take the rule and leave it, the likelier first; what is wholly unknown is more often left."""
         likely = all(isinstance(match, m.Chance) and match.likely != match.negated for match in unsure)
         both = self._fork(state, 2, state.rules[state.index].text)
@@ -213,7 +141,7 @@ class _Traversal:
                 branch.index += 1
         return True
 
-    def _fork(self, state: _State, count: int, text: str) -> list[_State] | None:
+    def _fork(self, state: Branch, count: int, text: str) -> list[Branch] | None:
         """Split into `count` branches, this state being the first; None if another one has been here alike."""
         if count > 1:
             key = state.key(text)
@@ -227,7 +155,7 @@ class _Traversal:
         self.pending.extend(reversed(others))
         return [state, *others]
 
-    def _perform(self, state: _State, rule: m.FirewallRule, statement: m.Statement) -> bool | None:
+    def _perform(self, state: Branch, rule: m.FirewallRule, statement: m.Statement) -> bool | None:
         """Carry one statement out; None to go on with the rule's next, else what `_step` returns."""
         match statement:
             case m.Pass():
@@ -242,12 +170,12 @@ class _Traversal:
                 state.seen, state.word = statements.with_ttl(statement, state.seen), "ttl"
                 return None
             case m.NoTrack():
-                _untrack(state, statement)
+                state.untrack(statement)
                 return None
             case m.Verdict():
                 return self._verdict(state, rule, statement)
             case m.Reject():
-                return _end(state, rule, "reject", statement.with_)
+                return state.finish(rule, "reject", statement.with_)
             case m.Translate():
                 return self._translate(state, rule, [statement])
             case m.TranslateByMap():
@@ -255,20 +183,22 @@ class _Traversal:
                 return self._undecided(state, rule) if found is None else self._translate(state, rule, found)
             case m.Lookup():
                 verdicts = statements.looked_up(statement, self._view(state))
-                return self._undecided(state, rule) if verdicts is None else self._one_of(state, rule, verdicts)
+                return (
+                    self._undecided(state, rule) if verdicts is None else self._one_of(state, rule, verdicts)
+                )
         return self._undecided(state, rule)
 
-    def _undecided(self, state: _State, rule: m.FirewallRule) -> bool | None:
+    def _undecided(self, state: Branch, rule: m.FirewallRule) -> bool | None:
         """A target that is not modelled: it may let the packet on, drop it or accept it."""
         both = self._fork(state, 3, rule.text)
         if both is None:
             return False
         kinds: tuple[Kind, ...] = ("drop", "accept")
         for branch, kind in zip(both[1:], kinds, strict=False):
-            _end(branch, rule, kind)
+            branch.finish(rule, kind)
         return None
 
-    def _one_of(self, state: _State, rule: m.FirewallRule, verdicts: statements.Verdicts) -> bool:
+    def _one_of(self, state: Branch, rule: m.FirewallRule, verdicts: statements.Verdicts) -> bool:
         """Carry out a verdict that a map gave; where it may give several, each in a branch of its own."""
         branches = self._fork(state, len(verdicts), rule.text)
         if branches is None:
@@ -276,12 +206,12 @@ class _Traversal:
         for branch, verdict in zip(branches, verdicts, strict=False):
             if verdict is None:
                 # A lookup that finds nothing breaks the rule off; what it did before stays done.
-                _break(branch, rule)
+                branch.leave(rule)
             elif self._verdict(branch, rule, verdict) is False:
                 branch.end = branch.end or ("drop", None)
         return True
 
-    def _verdict(self, state: _State, rule: m.FirewallRule, verdict: m.Verdict) -> bool | None:
+    def _verdict(self, state: Branch, rule: m.FirewallRule, verdict: m.Verdict) -> bool | None:
         """Carry out one verdict; None for `continue`, which goes on within the rule."""
         kind = verdict.kind
         if kind == "continue":
@@ -289,31 +219,31 @@ class _Traversal:
         if kind in ("jump", "goto"):
             return self._enter(state, rule, verdict)
         if kind == "return":
-            _hit(state, rule, "return")
+            state.hit(rule, "return")
             self._return(state)
             return True
         if kind == "accept":
-            return _end(state, rule, "accept")
+            return state.finish(rule, "accept")
         if kind == "queue":
             # Nobody listens: a bypass goes on behind this chain (nf_queue(), -ESRCH).
-            return _end(state, rule, "accept" if verdict.bypass else "queue", word="queue")
-        return _end(state, rule, "drop", word=kind)
+            return state.finish(rule, "accept" if verdict.bypass else "queue", word="queue")
+        return state.finish(rule, "drop", word=kind)
 
-    def _enter(self, state: _State, rule: m.FirewallRule, verdict: m.Verdict) -> bool | None:
+    def _enter(self, state: Branch, rule: m.FirewallRule, verdict: m.Verdict) -> bool | None:
         place = m.Place(state.place.backend, state.place.family, state.place.table, verdict.chain or "")
         chain = self._chain(place)
         if chain is None:
             return self._undecided(state, rule)
         self.jumps += 1
         if self.jumps > MAX_JUMPS or (verdict.kind == "jump" and len(state.stack) >= self.limit):
-            return _end(state, rule, "drop")
-        _hit(state, rule, f"{verdict.kind} {place.chain}")
+            return state.finish(rule, "drop")
+        state.hit(rule, f"{verdict.kind} {place.chain}")
         if verdict.kind == "jump":
             state.stack = (*state.stack, (state.place, state.rules, state.index + 1))
         state.place, state.rules, state.index, state.statement = place, chain, 0, -1
         return True
 
-    def _return(self, state: _State) -> None:
+    def _return(self, state: Branch) -> None:
         """Back to the caller of the last jump; from the base chain, or from what it went to, to the policy."""
         if state.stack:
             state.place, state.rules, state.index = state.stack[-1]
@@ -325,7 +255,7 @@ class _Traversal:
         state.end = (policy, None)
 
     def _translate(
-        self, state: _State, rule: m.FirewallRule, options: Sequence[m.Translate | None]
+        self, state: Branch, rule: m.FirewallRule, options: Sequence[m.Translate | None]
     ) -> bool | None:
         """End the chain with a translation, in a branch for each that is possible."""
         every: list[m.Translate | None] = []
@@ -343,61 +273,8 @@ class _Traversal:
             return False
         for branch, translate in zip(branches, every, strict=False):
             if translate is None:
-                _break(branch, rule)
+                branch.leave(rule)
             else:
                 branch.translate = translate
-                _end(branch, rule, "accept", word=translate.kind)
+                branch.finish(rule, "accept", word=translate.kind)
         return True
-
-
-def _untrack(state: _State, statement: m.NoTrack) -> None:
-    if statement.zone is not None:
-        state.zone, state.word = statement.zone, "zone"
-    elif not state.seen.tracked:
-        # A packet that belongs to a connection already stays in it (xt_CT.c, nft_ct.c).
-        state.seen = replace(state.seen, ct_state="UNTRACKED", ct_status=())
-        state.notrack, state.word = True, "notrack"
-
-
-def _hit(state: _State, rule: m.FirewallRule, word: str) -> None:
-    state.hits = (*state.hits, Hit(state.place, rule.number, rule.text, rule, word))
-    state.word = ""
-
-
-def _next(state: _State) -> None:
-    state.index += 1
-    state.statement = -1
-    state.word = ""
-
-
-def _break(state: _State, rule: m.FirewallRule) -> None:
-    if state.word:
-        _hit(state, rule, state.word)
-    _next(state)
-
-
-def _end(
-    state: _State,
-    rule: m.FirewallRule,
-    verdict: Kind,
-    reject: str | None = None,
-    word: str = "",
-) -> bool:
-    _hit(state, rule, word or verdict)
-    state.end = (verdict, reject)
-    return True
-
-
-def _result(state: _State) -> Result:
-    verdict, reject = state.end or ("accept", None)
-    return Result(
-        verdict,
-        state.seen,
-        reject,
-        state.ct_mark,
-        state.translate,
-        state.notrack,
-        state.zone,
-        state.hits,
-        state.guessed,
-    )

@@ -1,0 +1,31 @@
+"""Which socket takes a packet (net/ipv4/inet_hashtables.c __inet_lookup_listener(), net/ipv4/udp.c __udp4_lib_lookup())."""
+
+from __future__ import annotations
+
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.sockets import Socket
+
+
+def accepting(ns: Namespace, proto: str, address: str, port: int, ifindex: int) -> Socket | None:
+    """The socket that a packet to `address`:`port` finds, the one bound most narrowly first; None where there is none."""
+    found = [item for item in on_port(ns, proto, port) if takes(item, address, ifindex)]
+    return max(found, key=lambda item: (bool(item.ifindex), not item.wildcard, item.family == 2), default=None)
+
+
+def on_port(ns: Namespace, proto: str, port: int) -> list[Socket]:
+    """All sockets of the namespace on that port, whatever they are bound to."""
+    return [item for item in ns.sockets() if item.proto == proto and item.port == port]
+
+
+def takes(item: Socket, address: str, ifindex: int) -> bool:
+    """Tell whether an IPv4 packet to `address` that came in by `ifindex` may go to the socket."""
+    if item.ifindex and item.ifindex != ifindex:
+        return False
+    if item.family == 2:
+        return item.address in ("0.0.0.0", address)
+    return not item.v6only and item.address in ("::", f"::ffff:{address}")
+
+
+def full(item: Socket) -> bool:
+    """sk_acceptq_is_full(): no more connections are let in until the program accepts some."""
+    return item.proto == "tcp" and item.queued > item.backlog
