@@ -25,7 +25,7 @@ __all__ = ["Hit", "Result", "traverse"]
 NFT_JUMP_STACK_SIZE = 16
 #: No ruleset that a kernel accepts comes near these: it refuses loops when they are loaded.
 MAX_STACK = 1024
-MAX_JUMPS = 20_000
+MAX_HITS = 2_000
 #: More branches than this are not followed; the likely one stands for the rest.
 MAX_BRANCHES = 512
 
@@ -59,7 +59,6 @@ class _Traversal:
         self.pending: list[Branch] = []
         self.forked: set[tuple[object, ...]] = set()
         self.branches = 1
-        self.jumps = 0
 
     def run(self, seen: Seen) -> list[Result]:
         """Follow all branches, the likely ones first."""
@@ -234,8 +233,7 @@ class _Traversal:
         chain = self._chain(place)
         if chain is None:
             return self._undecided(state, rule)
-        self.jumps += 1
-        if self.jumps > MAX_JUMPS or (verdict.kind == "jump" and len(state.stack) >= self.limit):
+        if len(state.hits) > MAX_HITS or (verdict.kind == "jump" and len(state.stack) >= self.limit):
             return state.finish(rule, "drop")
         state.hit(rule, f"{verdict.kind} {place.chain}")
         if verdict.kind == "jump":
