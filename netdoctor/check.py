@@ -96,15 +96,20 @@ def check(code: str, generic: bool = False) -> Callable[[Explains], Explains]:
 
 @cache
 def load() -> tuple[str, ...]:
-    """Import every package of the entry-point group; returns one line for each that failed."""
+    """Import every package of the entry-point group; returns one line for each module that failed."""
     failures = []
     for entry in entry_points(group=GROUP):
         try:
             package = entry.load()
-            for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-                importlib.import_module(module.name)
+            names = [module.name for module in pkgutil.iter_modules(package.__path__, package.__name__ + ".")]
         except Exception as error:
             failures.append(f"{entry.name}: {error}")
+            continue
+        for name in names:
+            try:
+                importlib.import_module(name)
+            except Exception as error:
+                failures.append(f"{entry.name}: {name}: {error}")
     return tuple(failures)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.facts.host import covers
+from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
 from netdoctor.fix.carrier import CarrierOn
 from netdoctor.fix.change import Change, Fix
 from netdoctor.fix.layer2 import SetUp
+from netdoctor.fix.layer3 import AddRoute
 from netdoctor.kernel import topology
 from netdoctor.kernel.endings import (
     Ending,
@@ -72,20 +74,36 @@ def behind_no_route(case: Case, end: Ending) -> list[Place]:
     else:
         return []
     down = [link for link in case.ns(inode).links() if not link.up and not link.loopback]
-    found = [place for link in down if case.addresses(place := Place(inode, link.index))]
+    found = [place for link in down if _had_routes(case, place := Place(inode, link.index), destination)]
     return sorted(found, key=lambda place: not _covers(case, place, destination))
+
+
+def _had_routes(case: Case, place: Place, destination: str) -> bool:
+    """Tell whether routes may have led out of the device: it has an address, or the destination is on its cable."""
+    if case.addresses(place):
+        return True
+    return any(owner in case.segment(place) for owner in case.owners(destination))
 
 
 def _covers(case: Case, place: Place, destination: str) -> bool:
     held = case.addresses(place)
-    return any(covers(ifa.address or ifa.local, ifa.prefixlen, destination) for ifa in held)
+    return not held or any(covers(ifa.address or ifa.local, ifa.prefixlen, destination) for ifa in held)
 
 
-def bring_up(case: Case, place: Place) -> Fix:
-    """The fix that sets a device up, with what gets its carrier back from that elsewhere."""
-    gains = tuple(_gains(case, place, {place}))
-    changes: tuple[Change, ...] = (SetUp(place.inode, place.ifindex), *gains)
-    return Fix(f"set {case.where(place)} up", changes, "low")
+def bring_up(case: Case, place: Place, end: Ending | None = None) -> Fix:
+    """The fix that sets a device up, with what gets its carrier back from that elsewhere.
+
+    Where a rejecting route stepped in for the one that was lost with the device, that one is set again.
+    """
+    changes: list[Change] = [SetUp(place.inode, place.ifindex), *_gains(case, place, {place})]
+    stepped_in = end.route if isinstance(end, NoRoute) and end.at.inode == place.inode else None
+    if stepped_in is not None and stepped_in.prefixlen < 32 and not case.addresses(place):
+        assert isinstance(end, NoRoute)
+        hop = (NextHop(place.ifindex),)
+        lost = Route(2, stepped_in.table, end.destination, 32, "unicast", hop, scope=RT_SCOPE_LINK)
+        changes.append(AddRoute(place.inode, lost))
+        return Fix(f"set {case.where(place)} up and its route to {end.destination} again", tuple(changes), "low")
+    return Fix(f"set {case.where(place)} up", tuple(changes), "low")
 
 
 def _gains(case: Case, place: Place, known: set[Place]) -> Iterator[CarrierOn]:

@@ -10,7 +10,7 @@ from netdoctor.fix.flush import FlushNeighbour
 from netdoctor.fix.layer2 import SetLladdr
 from netdoctor.kernel import topology
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._hop import Hop, cable, doors, station
+from netdoctor_checks._hop import Hop, doors, station
 
 
 def lladdr(case: Case, place: Place) -> str | None:
@@ -52,12 +52,8 @@ def fresh(case: Case, place: Place) -> str:
     """A locally administered unicast lladdr that nobody on the segment has: from the device's own IPv4 address."""
     taken = {lladdr(case, other) for other in case.segment(place)}
     held = case.addresses(place)
-    octets = [
-        int(part)
-        for part in (
-            held[0].local if held else f"0.0.{place.ifindex >> 8 & 255}.{place.ifindex & 255}"
-        ).split(".")
-    ]
+    text = held[0].local if held else f"0.0.{place.ifindex >> 8 & 255}.{place.ifindex & 255}"
+    octets = [int(part) for part in text.split(".")]
     for number in range(256):
         found = ":".join(f"{part:02x}" for part in (0x02, 0x42 + number & 0xFF, *octets))
         if found not in taken:
@@ -72,16 +68,23 @@ def another_lladdr(case: Case, place: Place) -> Fix:
     return Fix(f"give {case.where(place)} the lladdr {new}, which nobody here has", changes, "medium")
 
 
-def _forgetting(case: Case, place: Place) -> Iterator[FlushNeighbour]:
-    held = {ifa.local for ifa in case.addresses(place)}
+def _forgetting(case: Case, place: Place) -> list[FlushNeighbour]:
+    """Flushes of what others know of the device: on this packet's way, and wherever its segment holds an entry."""
+    held, old = {ifa.local for ifa in case.addresses(place)}, lladdr(case, place)
+    found: dict[FlushNeighbour, None] = {}
+    for step in case.walk.steps:
+        words = step.detail.rstrip("?").split()
+        if step.stage == "neighbour" and step.at.inode != place.inode:
+            address = words[-1] if step.action == "ask" else words[0]
+            if address in held or words[-1] == old:
+                found[FlushNeighbour(step.at.inode, step.at.ifindex, address)] = None
     for other in case.segment(place):
-        ns = case.host.namespace(other.inode)
-        if ns is None or other.inode == place.inode or not station(case, other):
-            continue
-        for address in sorted(held):
-            entry = ns.neighbour(other.ifindex, address)
+        ns = case.host.namespace(other.inode) if station(case, other) else None
+        for address in sorted(held) if ns is not None and other.inode != place.inode else ():
+            entry = ns.neighbour(other.ifindex, address) if ns is not None else None
             if entry is not None and entry.state != "PERMANENT":
-                yield FlushNeighbour(other.inode, other.ifindex, address)
+                found[FlushNeighbour(other.inode, other.ifindex, address)] = None
+    return list(found)
 
 
 def right_lladdrs(case: Case, hop: Hop) -> list[str]:
@@ -93,14 +96,10 @@ def right_lladdrs(case: Case, hop: Hop) -> list[str]:
     return [address for place in dict.fromkeys(places) if (address := lladdr(case, place)) is not None]
 
 
-def port_namesakes(
-    case: Case, start: Place, talker: Place, owners: list[Place]
-) -> Iterator[tuple[Place, Place, str]]:
-    """The bridge ports on the way that have the lladdr of the one who talks."""
+def port_namesakes(case: Case, hop: Hop, talker: Place) -> Iterator[tuple[Place, Place, str]]:
+    """The bridge ports on the hop's segment that have the lladdr of one who talks there."""
     address = lladdr(case, talker)
-    for place in cable(case, start, talker) or [p for owner in owners for p in cable(case, start, owner)]:
-        link = case.link(place)
-        if link is not None and link.kind == "bridge":
-            for port in case.ns(place).ports(place.ifindex):
-                if port.address == address and address is not None:
-                    yield Place(place.inode, port.index), place, address
+    for bridge in bridges_near(case, hop) if address is not None else ():
+        for port in case.ns(bridge).ports(bridge.ifindex):
+            if port.address == address and address is not None:
+                yield Place(bridge.inode, port.index), bridge, address

@@ -11,6 +11,7 @@ from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetMacvlanMode, SetPort
 from netdoctor.fix.layer3 import AddRoute
 from netdoctor.fix.macvlan import AddMacvlan, AddMacvlanSource
+from netdoctor.kernel import topology
 from netdoctor.kernel.endings import Ending, MacvlanKept
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._hop import doors, hops
@@ -65,9 +66,10 @@ def remedies(case: Case, end: Ending) -> Iterator[tuple[Place, Fix]]:
 
 
 def shim(case: Case, child: Place, parent: Place) -> Fix | None:
-    """A macvlan of the host's own, and the way to the child through it."""
+    """A macvlan of the host's own, and the way to the child through it; None where one has the parent for itself."""
     ns, held, own = case.ns(parent), case.addresses(child), case.addresses(parent)
-    if not held or not own:
+    alone = any(mode(case, other) == "passthru" for other in topology.children(case.host, parent))
+    if not held or not own or alone:
         return None
     name = next(f"shim{number}" for number in range(1000) if ns.link_named(f"shim{number}") is None)
     index = max(link.index for link in ns.links()) + 1

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdoctor.case import Case
-from netdoctor.facts.records import RT_SCOPE_LINK, RT_TABLE_MAIN, NextHop, Route
+from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
 from netdoctor.fix.change import Change, Fix, applied
 from netdoctor.fix.layer2 import SetMaster, SetUp
 from netdoctor.fix.layer3 import AddRoute, SetSysctl
 from netdoctor.fix.move import move
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.source import in_prefix
+from netdoctor.kernel.sysctls import conf_or
 from netdoctor.kernel.topology import distances
 from netdoctor_checks._bare import Clue, clues, remedies
 from netdoctor_checks._routes import MAX_SIBLINGS, forwards
@@ -28,25 +29,29 @@ class Stray(NamedTuple):
 
 
 def strays(case: Case, home: int) -> list[Stray]:
-    """Bare ends of pairs in other namespaces that could be the missing device of `home`, the likeliest first."""
-    question = case.question
-    other = question.destination.inode if home == question.source.inode else question.source.inode
-    ns = case.host.namespace(other) if other is not None else None
-    starts = [Place(ns.id.inode, link.index) for link in ns.links()] if ns is not None else []
-    near = distances(case.host, starts, routed=True)
+    """Bare ends of pairs in other namespaces that could be the missing device of `home`."""
+    near = _surroundings(case)
     found = []
     for known in case.host.namespaces():
         ns = case.host.namespace(known.inode)
         for link in ns.links_of_kind("veth") if ns is not None and known.inode != home else ():
             at = Place(known.inode, link.index)
             peer = case.peer(at)
-            if peer is None or peer not in near or peer.inode in (home, known.inode) or link.master:
+            if peer is None or peer not in near or peer.inode == home or link.master:
                 continue
-            if case.addresses(at) or forwards(case, at):
-                continue
-            if _serves(case, peer) and len(case.ns(at).links()) > 2:
+            bare = not case.addresses(at) and not case.addresses(peer)
+            if bare and _serves(case, peer) and len(case.ns(at).links()) > 2:
                 found.append(Stray(at, peer, home))
     return found
+
+
+def _surroundings(case: Case) -> set[Place]:
+    """Every device that is connected in any way with one of the two ends."""
+    starts: list[Place] = []
+    for inode in (case.question.source.inode, case.question.destination.inode):
+        ns = case.host.namespace(inode) if inode is not None else None
+        starts += [Place(ns.id.inode, link.index) for link in ns.links()] if ns is not None else []
+    return set(distances(case.host, starts, routed=True))
 
 
 def _serves(case: Case, peer: Place) -> bool:
@@ -86,19 +91,19 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
     link = case.link(end) if end is not None else None
     if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
         return
-    asked = (case.question.source.inode, case.question.destination.inode)
-    if near.inode not in asked or _host_ends(case, end.inode) != [end]:
-        return
-    for home in _hosts(case, end.inode):
+    near_by = _surroundings(case)
+    misfit = _host_ends(case, end.inode) == [end] and not forwards(case, end)
+    for home in _hosts(case, end.inode, near_by):
         ns = case.ns(home)
         taken = ns.link_named(link.name) is not None
         index, changes = _moved(case, Stray(end, near, home), f"veth{link.index}x" if taken else link.name)
         stray, summary = Stray(end, near, home), f"move {link.name} to {case.label(home)}"
         for bridge in ns.links_of_kind("bridge"):
             join = SetMaster(home, index, bridge.index)
-            if _shares(case, Place(home, bridge.index), near):
+            at = Place(home, bridge.index)
+            if at in near_by and _shares(case, at, near):
                 yield stray, Fix(f"{summary}, as a port of {bridge.name}", (*changes, join), "high")
-        if any(hop.oif is not None and case.peer(Place(home, hop.oif)) for hop in _host_routes(case, home)):
+        if misfit and any(end in near_by and _proxies(case, end) for end in _host_ends(case, home)):
             name = f"veth{link.index}x" if taken else link.name
             route = Route(2, 254, address, 32, "unicast", (NextHop(index),), scope=RT_SCOPE_LINK, protocol=3)
             proxy = SetSysctl(home, f"ipv4/conf/{name}/proxy_arp", "1")
@@ -106,12 +111,11 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
             yield stray, Fix(f"{summary}, with a route and proxy_arp", more, "high")
 
 
-def _hosts(case: Case, besides: int) -> list[int]:
-    """The namespaces that hold the host ends of most pairs, and forward."""
-    others = [known.inode for known in case.host.namespaces() if known.inode != besides]
+def _hosts(case: Case, besides: int, near_by: set[Place]) -> list[int]:
+    """The namespaces round about that hold host ends of pairs, those with most of them first."""
+    others = {place.inode for place in near_by} - {besides}
     held = {inode: len(_host_ends(case, inode)) for inode in others}
-    likely = sorted((inode for inode, count in held.items() if count), key=lambda inode: -held[inode])
-    return [inode for inode in likely if any(forwards(case, end) for end in _host_ends(case, inode))][:3]
+    return sorted((inode for inode, count in held.items() if count), key=lambda inode: -held[inode])[:4]
 
 
 def _host_ends(case: Case, inode: int) -> list[Place]:
@@ -132,6 +136,5 @@ def _shares(case: Case, bridge: Place, near: Place) -> bool:
     return any(ifa.prefixlen < 32 and in_prefix(ifa, own.local) for ifa in there for own in case.addresses(near))
 
 
-def _host_routes(case: Case, inode: int) -> list[NextHop]:
-    routes = (route for route in case.ns(inode).routes() if route.prefixlen == 32 and route.table == RT_TABLE_MAIN)
-    return [hop for route in routes for hop in route.nexthops if hop.gateway is None]
+def _proxies(case: Case, at: Place) -> bool:
+    return conf_or(case.ns(at), case.name(at), "proxy_arp")

@@ -84,14 +84,23 @@ def frag_fix(case: Case, end: FragNeeded, next_hop: str) -> Fix | None:
     if fix is None:
         return None
     usual = max(mtu(case, place) for place in _known(case, path))
-    tunnels = usual < end.packet.length and topology.vteps(case.host)
-    if tunnels and case.progress(applied(case.host, fix.changes)) < ANSWERED:
+    if (
+        usual < end.packet.length
+        and _tunnelled(case, end.at)
+        and case.progress(applied(case.host, fix.changes)) < ANSWERED
+    ):
         return None
     source = case.question.source.inode
     if source is None or source == end.at.inode:
         return fix
     changes: tuple[Change, ...] = (*fix.changes, FlushRouteCache(source))
     return Fix(fix.summary, changes, fix.risk)
+
+
+def _tunnelled(case: Case, at: Place) -> bool:
+    """Tell whether a tunnel belongs to the network around a device."""
+    near = topology.distances(case.host, [at], routed=True)
+    return any(place in near for place, _ in topology.vteps(case.host))
 
 
 def _known(case: Case, path: list[Place]) -> list[Place]:

@@ -92,8 +92,9 @@ def sibling_routes(case: Case, at: Place, destination: str) -> list[Route]:
 
 
 def via(case: Case, at: Place, prefix: tuple[str, int], gateway: str) -> Route:
-    """The route to `prefix` through `gateway` on the device `at`; onlink where no prefix there holds the gateway."""
-    known = any(in_prefix(ifa, gateway) for ifa in case.addresses(at))
+    """The route to `prefix` through `gateway` on the device `at`; onlink where no route says that the gateway is."""
+    found = fib.lookup(case.ns(at), fib.FibFlow(gateway, oif=at.ifindex))
+    known = isinstance(found, fib.FibHit) and any(hop.gateway is None for hop in found.nexthops)
     hop = NextHop(at.ifindex, gateway, 0 if known else RTNH_F_ONLINK)
     return Route(2, 254, *prefix, "unicast", (hop,), protocol=RTPROT_BOOT)
 

@@ -69,6 +69,15 @@ def _untunnelled(case: Case, place: Place, routed: bool) -> list[Place]:
     return home + ([Place(place.inode, link.master)] if link.master else [])
 
 
+def owners_near(case: Case, address: str, by: Vtep) -> list[Place]:
+    """The devices with an address on the layer 2 behind any VTEP that is cabled to this one's underlay."""
+    held = [place for place in case.owners(address) if place.inode != by.at.inode]
+    if len(held) < 2:
+        return held
+    near = {place for one in vteps(case, by.home) for place in local_segment(case, one.at)}
+    return [place for place in held if place in near]
+
+
 def overlay(case: Case, one: Vtep) -> list[Vtep]:
     """The other VTEPs that share the VNI or the name with this one."""
     others = [v for v in vteps(case, one.home) if v.at != one.at]

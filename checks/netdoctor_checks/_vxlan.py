@@ -8,11 +8,11 @@ from netdoctor.facts.records import FdbEntry
 from netdoctor.kernel import topology
 from netdoctor.kernel.endings import Ending, NeighbourUnresolved, NoVtep, VxlanNotSent
 from netdoctor.kernel.packet import ZERO_MAC, Arp, Asker, Frame
-from netdoctor_checks._vteps import Vtep, local_segment, overlay, vtep, vteps
+from netdoctor_checks._vteps import Vtep, local_segment, overlay, owners_near, vtep, vteps
 
 __all__ = [
-    "Sent", "Vtep", "asked", "behind", "flooding", "local_segment", "overlay", "sent", "sent_home", "target", "towards",
-    "vtep", "vteps",
+    "Sent", "Vtep", "asked", "behind", "flooding", "local_segment", "overlay", "owners_near", "sent", "sent_home",
+    "target", "towards", "vtep", "vteps",
 ]  # fmt: skip
 
 

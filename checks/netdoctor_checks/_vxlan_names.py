@@ -11,7 +11,7 @@ from netdoctor.fix.vxlan import AddRemote
 from netdoctor.kernel.endings import Ending
 from netdoctor.kernel.packet import Arp, Place
 from netdoctor_checks._underlay import addresses, reaches
-from netdoctor_checks._vxlan import Sent, Vtep, behind, sent, towards, vtep, vteps
+from netdoctor_checks._vxlan import Sent, Vtep, behind, owners_near, sent, towards, vtep, vteps
 from netdoctor_checks._vxlan_fixes import lladdr_changes, remote
 
 
@@ -31,7 +31,7 @@ def named_by(case: Case, end: Ending, one: Sent) -> Named | None:
     entry = _proxied(case, one) if one.by.link.master else _resolved(case, end, one.by.at)
     if entry is None or entry.lladdr is None or entry.lladdr != one.frame.dst:
         return None
-    held = [place for place in case.owners(entry.dst) if place.inode != one.by.at.inode]
+    held = owners_near(case, entry.dst, one.by)
     if not held and not one.by.link.master:
         payload = one.frame.payload
         there = towards(case, payload.tip if isinstance(payload, Arp) else payload.dst, one.by)

@@ -12,7 +12,7 @@ from netdoctor.fix.layer2 import DeleteFdb
 from netdoctor.kernel.endings import Ending, NotForwardedByBridge
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._fdb import fdb_show
-from netdoctor_checks._hop import doors, helps, hops
+from netdoctor_checks._hop import helps, hops
 from netdoctor_checks._mac import another_lladdr, lladdr, port_namesakes, talkers
 
 
@@ -46,7 +46,7 @@ def fdb_local_hijack(end: Ending, case: Case) -> Iterator[Finding]:
             yield _finding(case, end.bridge, port, end.frame.dst, end.entry)
     for hop in hops(case, end):
         for talker in talkers(case, hop):
-            for port, bridge, address in port_namesakes(case, hop.at, talker, doors(case, hop)):
+            for port, bridge, address in port_namesakes(case, hop, talker):
                 finding = _finding(case, bridge, port, address, None)
                 if finding.fix is not None and helps(case, finding.fix):
                     yield finding

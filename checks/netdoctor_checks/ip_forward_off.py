@@ -45,5 +45,8 @@ def ip_forward_off(end: Stopped, case: Case) -> Iterator[Finding]:
         f"The packet for {destination_of(end)} came in by {name} and is not for {label} itself: dropped."
     )
     if isinstance(end, ArpNotAnswered):
-        explanation = f"{end.sender} asks by {name} who has {end.address}; {label} would answer as a proxy only if it forwarded."
+        explanation = (
+            f"{end.sender} asks by {name} who has {end.address}; {label} would answer as a proxy only if it "
+            "forwarded."
+        )
     yield from turned_on(case, end, "ipv4/ip_forward", title, explanation, Place(end.at.inode, 0))

@@ -64,7 +64,7 @@ def _finding(end: Ending, case: Case, place: Place, direct: bool) -> Finding:
         _why(end, case, place, direct),
         place,
         tuple(proofs),
-        bring_up(case, place),
+        bring_up(case, place, end),
     )
 
 

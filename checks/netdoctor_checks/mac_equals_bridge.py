@@ -51,9 +51,9 @@ def mac_equals_bridge(end: Ending, case: Case) -> Iterator[Finding]:
                 )
                 if direct or finding.fix is not None and helps(case, finding.fix):
                     yield finding
-    refused = isinstance(end, NotForwardedByBridge) and end.why == "local-entry"
-    if refused and not seen and end.frame.dst == lladdr(case, end.bridge):
-        yield _unowned(end, case)
+    refused = end if isinstance(end, NotForwardedByBridge) and end.why == "local-entry" else None
+    if refused is not None and not seen and refused.frame.dst == lladdr(case, refused.bridge):
+        yield _unowned(refused, case)
 
 
 def _finding(case: Case, side: Place, bridge: Place) -> Finding:

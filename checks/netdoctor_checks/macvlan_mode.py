@@ -22,7 +22,7 @@ MEANING = {
 
 
 @check("LNK006")
-def macvlan_mode(end: Ending, case: Case) -> Iterator[Finding]:
+def macvlan_mode(end: MacvlanKept | Ending, case: Case) -> Iterator[Finding]:
     """The mode of a macvlan interface keeps the frame away.
 
     ## What it means

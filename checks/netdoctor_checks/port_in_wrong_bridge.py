@@ -9,16 +9,8 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetMaster
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._wiring import (
-    Apart,
-    Sought,
-    bridges,
-    cut_off,
-    helps,
-    members,
-    neighbours_by_prefix,
-    ports,
-)
+from netdoctor_checks._bridging import bridges, members, ports
+from netdoctor_checks._wiring import Apart, Sought, cut_off, helps, neighbours_by_prefix
 
 
 @check("BRG002")

@@ -9,7 +9,8 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetMaster
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._wiring import Apart, Sought, cut_off, helps, joints
+from netdoctor_checks._bridging import joints
+from netdoctor_checks._wiring import Apart, Sought, cut_off, helps
 
 
 @check("BRG001")

@@ -6,17 +6,15 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
-from netdoctor.facts.links import Bridge, BridgePort
+from netdoctor.facts.links import Bridge
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetPortState
-from netdoctor.kernel.endings import NotForwardedByBridge
-from netdoctor_checks._down import is_down
-
-STATES = {0: "disabled", 1: "listening", 2: "learning", 3: "forwarding", 4: "blocking"}
+from netdoctor.kernel.endings import NoCarrier, NotForwardedByBridge
+from netdoctor_checks._ports import state_of, stuck_ports
 
 
 @check("BRG003")
-def port_state(end: NotForwardedByBridge, case: Case) -> Iterator[Finding]:
+def port_state(end: NotForwardedByBridge | NoCarrier, case: Case) -> Iterator[Finding]:
     """A bridge port is not in the forwarding state.
 
     ## What it means
@@ -39,31 +37,30 @@ def port_state(end: NotForwardedByBridge, case: Case) -> Iterator[Finding]:
     A container that needs half a minute to get its network, or never gets it; a missing port, which shows no
     state.
     """
-    link, master = case.link(end.at), case.link(end.bridge)
-    if end.why != "state" or link is None or master is None:
+    bridge = end.bridge if isinstance(end, NotForwardedByBridge) else end.at
+    master = case.link(bridge)
+    stuck = stuck_ports(case, end, bridge)
+    if master is None or not master.up or not stuck:
         return
-    if is_down(case, end.at) or is_down(case, end.bridge) or is_down(case, case.peer(end.at)):
-        return
-    state = STATES.get((link.port or BridgePort()).state, "unknown")
     spans = bool((master.bridge or Bridge()).stp_state)
-    where = (end.at.inode, end.at.ifindex, end.bridge.ifindex)
-    fix = Fix(f"set {link.name} forwarding", (SetPortState(*where),))
+    changes = [SetPortState(port.inode, port.ifindex, bridge.ifindex) for port in stuck]
+    names = ", ".join(case.name(port) for port in stuck)
+    fix = Fix(f"set {names} forwarding", tuple(changes))
     if spans:
-        stop = SetPortState(*where, stop_stp=True)
-        fix = Fix(
-            f"switch spanning tree off on {master.name} and set {link.name} forwarding",
-            (stop, SetPortState(*where)),
-            "medium",
-        )
+        stop = SetPortState(bridge.inode, stuck[0].ifindex, bridge.ifindex, stop_stp=True)
+        summary = f"switch spanning tree off on {master.name} and set {names} forwarding"
+        fix = Fix(summary, (stop, *changes[1:]), "medium")
+    at = end.at if end.at in stuck else stuck[0]
+    name, state = case.name(at), state_of(case, at)
     yield Finding(
-        f"bridge port {link.name} in {case.label(end.at)} is {state}",
-        f"{link.name} is a port of {master.name} in the state {state}; frames pass only ports that forward.",
-        end.at,
+        f"bridge port {name} in {case.label(at)} is {state}",
+        f"{name} is a port of {master.name} in the state {state}; frames pass only ports that forward.",
+        at,
         (
-            Proof(f"{link.name} is {state}", case.bridge(end.at, "link", "show", "dev", link.name)),
+            Proof(f"{name} is {state}", case.bridge(at, "link", "show", "dev", name)),
             Proof(
                 f"spanning tree is {'on' if spans else 'off'}",
-                case.ip(end.at, "-d", "link", "show", "dev", master.name),
+                case.ip(at, "-d", "link", "show", "dev", master.name),
             ),
         ),
         fix,

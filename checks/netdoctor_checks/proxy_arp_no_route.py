@@ -10,10 +10,9 @@ from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer3 import AddRoute
 from netdoctor.kernel.endings import ArpNotAnswered, MartianSource, ReversePath
-from netdoctor.kernel.packet import Place
-from netdoctor.kernel.source import in_prefix
 from netdoctor_checks._detours import words
-from netdoctor_checks._routes import RTPROT_BOOT, layer3_devices, via
+from netdoctor_checks._proxying import routes_past
+from netdoctor_checks._routes import RTPROT_BOOT
 
 
 @check("NEI008")
@@ -45,7 +44,7 @@ def proxy_arp_no_route(end: ArpNotAnswered | ReversePath | MartianSource, case: 
         return
     if end.why not in ("no-route", "same-device"):
         return
-    for route in _routes(case, end):
+    for route in routes_past(case, end):
         new = words(case, end.at, route)
         yield Finding(
             f"{label} has no route to {end.address}, so {name} does not answer ARP for it",
@@ -74,19 +73,3 @@ def _no_way_back(case: Case, end: ReversePath | MartianSource) -> Iterator[Findi
         (Proof(f"the way back to {end.source}", case.ip(end.at, "route", "get", end.source)),),
         Fix(f"add the route {words(case, end.at, route)} in {label}", (AddRoute(end.at.inode, route, True),)),
     )
-
-
-def _routes(case: Case, end: ArpNotAnswered) -> Iterator[Route]:
-    """A default route via each machine that the host is next to, then a route to the address alone."""
-    ns = case.ns(end.at)
-    out = [link for link in layer3_devices(ns) if link.index != end.at.ifindex and link.up and link.carrier]
-    out.sort(key=lambda link: not case.addresses(Place(end.at.inode, link.index)))
-    for link in out:
-        at = Place(end.at.inode, link.index)
-        near = [ifa for place in case.segment(at) if place.inode != at.inode for ifa in case.addresses(place)]
-        for ifa in near:
-            if any(in_prefix(own, ifa.local) for own in case.addresses(at)):
-                yield via(case, at, ("0.0.0.0", 0), ifa.local)
-    for link in out[:2]:
-        hops = (NextHop(link.index),)
-        yield Route(2, 254, end.address, 32, "unicast", hops, scope=RT_SCOPE_LINK, protocol=RTPROT_BOOT)

@@ -11,12 +11,13 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.facts.records import Rule
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.layer3 import AddRoute, DeleteRule, route_words, rule_words
-from netdoctor.kernel.endings import Ending
+from netdoctor.kernel.endings import Ending, ForwardingOff, MartianSource, NoRoute, TtlExceeded
 from netdoctor.kernel.fib import RULE_ERRORS
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._decisions import Decision, deciding_rules, decisions, main_route
 
 FURTHER = 2
+STRAYED = (ForwardingOff, NoRoute, TtlExceeded, MartianSource)
 
 
 @check("RTE007")
@@ -47,7 +48,9 @@ def rule_wrong_table(end: Ending, case: Case) -> Iterator[Finding]:
             if rule.action in RULE_ERRORS:
                 continue
             without = Fix(f"delete the rule {_words(rule)}", (DeleteRule(decision.inode, rule),), "medium")
-            if case.progress(applied(case.host, without.changes)) >= FURTHER:
+            gain = case.progress(applied(case.host, without.changes))
+            # Where the packet strayed to one who cannot use it, main may lack the route as well.
+            if gain >= FURTHER or (gain and isinstance(end, STRAYED)):
                 yield from _findings(case, decision, rule, without)
 
 
@@ -55,22 +58,21 @@ def _findings(case: Case, decision: Decision, rule: Rule, without: Fix) -> Itera
     ns, label, flow = case.ns(decision.inode), case.label(decision.inode), decision.flow
     iif = ("iif", flow.iif) if flow.iif != "lo" else ()
     question = (flow.dst, *(("from", flow.src) if flow.src else ()), *iif)
-    evidence = [
-        Proof("the rule comes before the one for main", case.ip(decision.inode, "rule", "show")),
-        Proof("this is the way it takes", case.ip(decision.inode, "route", "get", *question)),
-    ]
+    before = Proof("the rule comes before the one for main", case.ip(decision.inode, "rule", "show"))
+    evidence = (before, Proof("this is the way it takes", case.ip(decision.inode, "route", "get", *question)))
     where = f"table {rule.table}" if rule.action == "table" else f"rule {rule.goto}"
     title = f"a policy rule in {label} takes packets to {flow.dst} to {where}: {_words(rule)}"
-    explanation = f"The rule matches before main is asked, and {where} does not lead to {flow.dst}; main would."
-    fixes = [without]
     known = main_route(ns, flow)
+    explanation = f"The rule matches before main is asked, and {where} does not lead to {flow.dst}"
+    explanation += "; main has another route." if known is not None else "."
+    fixes = [without]
     if rule.action == "table" and known is not None and not rule.suppress_prefixlength:
         copy = AddRoute(decision.inode, replace(known, table=rule.table), instead=False)
-        fix = Fix(f"add the route {' '.join(route_words(ns, copy.route))} in {label}", (copy,), "low")
+        fix = Fix(f"add the route {' '.join(route_words(ns, copy.route))} in {label}", (copy,))
         served = [route for route in ns.routes() if route.table == rule.table and route.family == 2]
         fixes = [fix, without] if len(served) > 1 and known.prefixlen else [without, fix]
     for item in fixes:
-        yield Finding(title, explanation, Place(decision.inode, 0), tuple(evidence), item)
+        yield Finding(title, explanation, Place(decision.inode, 0), evidence, item)
 
 
 def _words(rule: Rule) -> str:

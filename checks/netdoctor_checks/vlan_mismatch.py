@@ -57,11 +57,12 @@ def vlan_mismatch(end: NotForwardedByBridge | NotForMe, case: Case) -> Iterator[
             (AddVlan(place.inode, BridgeVlan(place.ifindex, wanted, True, True), place == bridge),),
             "medium",
         )
+        shown = dict.fromkeys((name, case.name(place)))
         yield Finding(
-            f"VLAN {vid or '(none)'} does not pass {name} of {case.where(bridge)}",
+            f"VLAN {vid or '(none)'} does not pass {name} in {case.label(bridge)}",
             f"{master.name} filters VLANs: the frame is in {f'VLAN {vid}' if vid else 'no VLAN'}, and {name} "
             f"{'sends that tagged to a device that takes no tags' if untag else 'is no member of it'}.",
-            port,
-            (Proof(f"the VLANs of {name}", case.bridge(bridge, "vlan", "show", "dev", name)),),
+            place,
+            tuple(Proof(f"the VLANs of {n}", case.bridge(bridge, "vlan", "show", "dev", n)) for n in shown),
             fix,
         )

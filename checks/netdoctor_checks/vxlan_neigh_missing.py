@@ -10,7 +10,7 @@ from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetNeighbour
 from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoVtep
 from netdoctor.kernel.packet import ZERO_MAC, Place
-from netdoctor_checks._vxlan import asked, vtep
+from netdoctor_checks._vxlan import asked, owners_near, vtep
 from netdoctor_checks._vxlan_fixes import believed, fdb_proof, has_fixed
 
 
@@ -46,7 +46,9 @@ def vxlan_neigh_missing(end: NoVtep | NeighbourUnresolved | ArpNotAnswered, case
     if any(case.ns(by.at).fdb(by.at.ifindex, ZERO_MAC)) and not (said or has_fixed(case, by)):
         return
     holders = [
-        v for place in case.owners(hop.address) if (v := vtep(case, place)) is not None and v.at != by.at
+        v
+        for place in owners_near(case, hop.address, by)
+        if (v := vtep(case, place)) is not None and v.at != by.at
     ]
     for lladdr in dict.fromkeys([v.link.address for v in holders if v.link.address] + said):
         yield Finding(

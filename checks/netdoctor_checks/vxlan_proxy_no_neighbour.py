@@ -9,7 +9,7 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import SetNeighbour
 from netdoctor.kernel.endings import ArpNotAnswered
-from netdoctor_checks._vxlan import vtep
+from netdoctor_checks._vxlan import owners_near, vtep
 from netdoctor_checks._vxlan_fixes import believed, link_proof
 
 
@@ -39,7 +39,7 @@ def vxlan_proxy_no_neighbour(end: ArpNotAnswered, case: Case) -> Iterator[Findin
     by = vtep(case, end.at)
     if end.why != "proxy-no-neighbour" or by is None:
         return
-    held = [case.link(place) for place in case.owners(end.address) if place.inode != end.at.inode]
+    held = [case.link(place) for place in owners_near(case, end.address, by)]
     named = [link.address for link in held if link is not None and link.address]
     named += [lladdr for lladdr, _ in believed(case, end.address, (by,)).most_common()]
     for lladdr in dict.fromkeys(named):

@@ -8,9 +8,10 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer2 import DeleteFdb
+from netdoctor.fix.layer3 import DeleteAddress
 from netdoctor.fix.vxlan import ReplaceRemote
 from netdoctor.kernel import endings as e
-from netdoctor.kernel.packet import ZERO_MAC
+from netdoctor.kernel.packet import ZERO_MAC, Place
 from netdoctor_checks._underlay import addresses, owned, reaches
 from netdoctor_checks._vxlan import sent, sent_home, target
 from netdoctor_checks._vxlan_fixes import elsewhere, fdb_proof, node
@@ -49,13 +50,18 @@ def vxlan_remote_is_self(end: Returned, case: Case) -> Iterator[Finding]:
     if found is None or found.entry is None or not owned(case, found.by.home, found.entry.dst):
         return
     entry, by, there = found.entry, found.by, target(case, found)
-    if there is not None and entry.lladdr == ZERO_MAC and reaches(case, by, there, ZERO_MAC):
+    twice = there is not None and owned(case, there.home, entry.dst)
+    if there is not None and not twice and entry.lladdr == ZERO_MAC and reaches(case, by, there, ZERO_MAC):
         return
     known = addresses(case, there, by) if there is not None else []
     fixes = [
         Fix(f"point the entry at {dst}", (ReplaceRemote(by.at.inode, entry, elsewhere(entry, dst)),))
         for dst in known
+        if not twice
     ]
+    for ifa in case.ns(by.home).owners(entry.dst or "") if twice else ():
+        words = f"take {entry.dst} from {case.where(Place(by.home, ifa.ifindex))}: it is the other node's"
+        fixes.append(Fix(words, (DeleteAddress(by.home, ifa),), "medium"))
     for fix in fixes or [Fix("delete the entry", (DeleteFdb(by.at.inode, entry),))]:
         yield Finding(
             f"{case.where(by.at)} has {entry.dst} as the remote for {entry.lladdr}, an address of its own node",

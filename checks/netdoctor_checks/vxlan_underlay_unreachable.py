@@ -33,7 +33,7 @@ def vxlan_underlay_unreachable(end: VxlanNotSent, case: Case) -> Iterator[Findin
     `ip route get REMOTE` in the node's own namespace (not the container's, nor the overlay's sandbox) fails.
 
     ## How to fix it
-    Mend the node network first: the route, the rule, the interface. Nothing about the overlay needs to change.
+    Mend the node network: the route, the rule, the interface. Nothing about the overlay needs to change.
 
     ## Often taken for
     A fault of the overlay. Ping the remote from the node: it fails just the same.
@@ -45,12 +45,11 @@ def vxlan_underlay_unreachable(end: VxlanNotSent, case: Case) -> Iterator[Findin
     if there is not None and not owned(case, there.home, end.remote):
         return
     miss = fib.lookup(case.ns(inode), fib.FibFlow(end.remote, one.by.data.local, proto=IPPROTO_UDP))
-    if not isinstance(miss, fib.FibMiss):
+    down = any(not link.up for link in underlay_devices(case, one.by, end.remote))
+    if down or not isinstance(miss, fib.FibMiss):
         return
-    why = f"a {miss.route.type} route refuses it" if miss.route is not None else "no route covers it"
-    why = f"the rule {miss.rule.priority} refuses it" if miss.rule is not None else why
-    if any(not link.up for link in underlay_devices(case, one.by, end.remote)):
-        return
+    why = f"a {miss.route.type} route refuses it" if miss.route else "no route covers it"
+    why = f"the rule {miss.rule.priority} refuses it" if miss.rule else why
     for fix in _fixes(case, one.by, there, end.remote, miss):
         yield Finding(
             f"{node(case, one.by)} has no way to {end.remote}, the remote of {case.where(one.by.at)}",
@@ -69,13 +68,10 @@ def _fixes(case: Case, by: Vtep, there: Vtep | None, remote: str, miss: fib.FibM
         yield removal(case, by.home, miss.route)
     if miss.rule is not None:
         yield Fix(f"delete the rule {miss.rule.priority}", (DeleteRule(by.home, miss.rule),), "medium")
-    known = [fix for fix in additions(case, by.home, remote) if not _through(fix, by)]
-    yield from known
+    yield from (fix for fix in additions(case, by.home, remote) if not _through(fix, by))
     for route in direct_routes(case, by, there, remote):
-        known.append(Fix(f"add a route to {remote}", (AddRoute(by.home, route),)))
-        yield known[-1]
-    if not known and miss.route is None and miss.rule is None:
-        yield None
+        yield Fix(f"add a route to {remote}", (AddRoute(by.home, route),))
+    yield from () if miss.route or miss.rule else (None,)
 
 
 def _through(fix: Fix, by: Vtep) -> bool:

@@ -1,4 +1,4 @@
-"""A host as it would be with changes made: some kinds of fact of some namespaces replaced, the rest asked of the source.
+"""A host as it would be with changes made: some kinds of fact of some namespaces replaced, the rest asked of a source.
 
 Nothing is touched; this is what a fix is proven on.
 """

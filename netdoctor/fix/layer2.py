@@ -62,13 +62,14 @@ class SetMaster(Change, frozen=True):
     master: int
 
     def apply(self, draft: Draft) -> None:
-        """See `Change.apply`."""
+        """See `Change.apply`. The VLANs of a bridge that it leaves go; the new one's default PVID comes."""
         draft.edit_link(self.ifindex, master=self.master, port=BridgePort(), slave_kind="bridge")
         bridge = next((link for link in draft.links if link.index == self.master), None)
         if bridge is not None and bridge.up:
             draft.edit_link(self.master, flags=bridge.flags | IFF_LOWER_UP)
-            pvid = (bridge.bridge or Bridge()).vlan_default_pvid
-            draft.vlans = (*draft.vlans, BridgeVlan(self.ifindex, pvid, True, True))
+        pvid = ((bridge.bridge if bridge is not None else None) or Bridge()).vlan_default_pvid
+        others = tuple(vlan for vlan in draft.vlans if vlan.ifindex != self.ifindex)
+        draft.vlans = (*others, BridgeVlan(self.ifindex, pvid, True, True)) if pvid else others
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -246,18 +247,25 @@ class DeleteNeighbour(Change, frozen=True):
 
 
 class AddFdb(Change, frozen=True):
-    """Append a remote of a VXLAN device (`dst`), or put a static entry on a bridge port."""
+    """Append a remote of a VXLAN device (`dst`), or put a static entry on a bridge port.
+
+    Without a VLAN, the entry is made for every VLAN of the port as well (br_fdb_add()).
+    """
 
     entry: FdbEntry
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        draft.fdb = (*draft.fdb, self.entry)
+        entry, vids = self.entry, [0]
+        if entry.dst is None and not entry.vlan:
+            vids += [vlan.vid for vlan in draft.vlans if vlan.ifindex == entry.ifindex]
+        draft.fdb = (*draft.fdb, *(replace(entry, vlan=vid or entry.vlan) for vid in vids))
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
         name = name_of(ns, self.entry.ifindex)
-        where = ("dst", self.entry.dst) if self.entry.dst else ("master", "static")
+        where = ["dst", self.entry.dst] if self.entry.dst else ["master", "static"]
+        where += ["vlan", str(self.entry.vlan)] if self.entry.vlan else []
         return [
             command.bridge(
                 ns.id, "fdb", "append" if self.entry.dst else "add", self.entry.lladdr, "dev", name, *where
@@ -266,13 +274,19 @@ class AddFdb(Change, frozen=True):
 
 
 class DeleteFdb(Change, frozen=True):
-    """Delete an FDB entry."""
+    """Delete an FDB entry; that of a bridge port without a VLAN goes with those of all its VLANs (br_fdb_delete())."""
 
     entry: FdbEntry
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        draft.fdb = tuple(entry for entry in draft.fdb if entry != self.entry)
+        mine, everywhere = self.entry, self.entry.dst is None and self.entry.master and not self.entry.vlan
+        draft.fdb = tuple(
+            entry
+            for entry in draft.fdb
+            if entry != mine
+            and not (everywhere and (entry.lladdr, entry.ifindex, entry.dst) == (mine.lladdr, mine.ifindex, None))
+        )
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""

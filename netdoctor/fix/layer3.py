@@ -48,7 +48,7 @@ class AddAddress(Change, frozen=True):
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
         where = name_of(ns, self.ifa.ifindex)
-        return [command.ip(ns.id, "addr", "add", f"{self.ifa.local}/{self.ifa.prefixlen}", "dev", where)]
+        return [command.ip(ns.id, "addr", "add", *address_words(self.ifa), "dev", where)]
 
 
 class DeleteAddress(Change, frozen=True):
@@ -84,7 +84,7 @@ class DeleteAddress(Change, frozen=True):
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
         where = name_of(ns, self.ifa.ifindex)
-        return [command.ip(ns.id, "addr", "del", f"{self.ifa.local}/{self.ifa.prefixlen}", "dev", where)]
+        return [command.ip(ns.id, "addr", "del", *address_words(self.ifa), "dev", where)]
 
 
 class AddRoute(Change, frozen=True):
@@ -155,6 +155,13 @@ def _place_of(route: Route) -> tuple[object, ...]:
 
 def _key(route: Route) -> tuple[object, ...]:
     return route.family, route.table, route.dst, route.prefixlen, route.priority, route.tos
+
+
+def address_words(ifa: Address) -> list[str]:
+    """An address in the words of ip-address(8): with the other side's, where it is a point-to-point one."""
+    if ifa.address not in (None, ifa.local):
+        return [ifa.local, "peer", f"{ifa.address}/{ifa.prefixlen}"]
+    return [f"{ifa.local}/{ifa.prefixlen}"]
 
 
 def route_words(ns: Namespace, route: Route, deleting: bool = False) -> list[str]:

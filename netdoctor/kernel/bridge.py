@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import IFF_PROMISC, BridgePort, Link, Record
 from netdoctor.facts.records import FdbEntry
-from netdoctor.kernel import bridge_vlan, ip, neighbour, receive, suppress, topology, transmit
+from netdoctor.kernel import bridge_vlan, ip, macvlan, neighbour, receive, suppress, topology, transmit
 from netdoctor.kernel.endings import LinkDown, NotForwardedByBridge, TooBig
 from netdoctor.kernel.input import InputWay, route_input
 from netdoctor.kernel.netfilter import frames
@@ -72,7 +72,7 @@ def from_port(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int) -
 
 
 def _hand_on(walk: Walk, ns: Namespace, master: Link, ingress: Link, passage: Passage) -> None:
-    frame, up = passage.frame, bool(master.flags & IFF_PROMISC)
+    frame, up = passage.frame, _promiscuous(master)
     if isinstance(frame.payload, Arp):
         suppressed = suppress.answer(walk, ns, master, passage.ingress, frame, passage.vid, passage.step)
         passage = replace(passage, suppressed=suppressed)
@@ -156,6 +156,11 @@ def from_host(walk: Walk, bridge: Place, frame: Frame, parent: int) -> None:
         _forward(walk, ns, passage, entry)
 
 
+def _promiscuous(master: Link) -> bool:
+    """The bridge passes everything up: set by hand (IFF_PROMISC), or counted for a capture or a macvlan device."""
+    return bool(master.flags & IFF_PROMISC or master.promiscuity)
+
+
 def effective_state(link: Link, master: Link) -> int:
     """The port's state; a port whose device or bridge is down is disabled (br_stp_disable_port())."""
     if not link.up or not master.up:
@@ -175,9 +180,12 @@ def find(walk: Walk, ns: Namespace, bridge: Place, lladdr: str, vid: int) -> Fdb
 
 
 def _own_entry(ns: Namespace, bridge: Place, lladdr: str, vid: int) -> FdbEntry | None:
-    """The bridge's and its ports' own addresses are local entries, also after a fix has changed a port."""
+    """The bridge's and its ports' own addresses are local entries, also after a fix has changed a port.
+
+    With a VLAN, they are so where the device is a member of it (br_fdb_add_local() in __vlan_add()).
+    """
     for link in (*ns.ports(bridge.ifindex), ns.link(bridge.ifindex)):
-        if link is not None and link.address == lladdr:
+        if link is not None and link.address == lladdr and (not vid or bridge_vlan.allowed(ns, link, vid)):
             return FdbEntry(link.index, lladdr, state=0x80, master=bridge.ifindex, vlan=vid)
     return None
 
@@ -308,13 +316,18 @@ def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEnt
     ns = walk.namespace(passage.bridge.inode)
     frame = passage.frame
     if passage.filtered:
-        if not bridge_vlan.allowed(ns, master, passage.vid):
+        member = bridge_vlan.allowed(ns, master, passage.vid)
+        if not member and not _promiscuous(master):
             _refuse(walk, passage, passage.bridge, "vlan-egress", entry)
             return
-        frame = replace(frame, vlan=bridge_vlan.egress_tag(ns, master, passage.vid))
+        # To who captures on the bridge, a VLAN that it is no member of goes up with its tag (br_handle_vlan()).
+        tag = bridge_vlan.egress_tag(ns, master, passage.vid) if member else passage.vid
+        frame = replace(frame, vlan=tag)
     host = frame.dst in (master.address, ingress.address)
     step = walk.step(passage.step, passage.bridge, "bridge", "up", f"to the host behind {master.name}", frame)
     if not frame.multicast and not host and entry is None:
+        # A copy for who listens in: nobody above layer 2 takes it, but a macvlan device may.
+        macvlan.take(walk, passage.bridge, frame, step)
         return
     if not frame.multicast and not host:
         _refuse(walk, passage, passage.bridge, "local-entry", entry)

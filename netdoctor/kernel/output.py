@@ -64,7 +64,7 @@ def _chosen(walk: Walk, ns: Namespace, flow: FibFlow, hit: FibHit) -> Way | FibM
         loopback = next((link for link in ns.links() if link.loopback), None)
         src = flow.src or hit.route.prefsrc or flow.dst
         return Way("local", loopback.index if loopback else 0, None, src, hit.route, hit.table)
-    hop = select_path(walk, ns, hit, flow.src)
+    hop = select_path(walk, ns, hit, flow.src, flow)
     if hop.oif is None:
         return FibMiss("ENETUNREACH", (hit.table,), hit.route)
     src = flow.src or preferred_source(ns, hit.route, hop) or "0.0.0.0"
@@ -76,10 +76,12 @@ def _chosen(walk: Walk, ns: Namespace, flow: FibFlow, hit: FibHit) -> Way | FibM
     return Way(kind, hop.oif, hop.gateway, src, hit.route, hit.table, hit.route.mtu)
 
 
-def select_path(walk: Walk, ns: Namespace, hit: FibHit, src: str | None = None) -> NextHop:
-    """fib_select_multipath(): one leg of the route; forks where the flow's hash decides.
+def select_path(
+    walk: Walk, ns: Namespace, hit: FibHit, src: str | None = None, flow: FibFlow | None = None
+) -> NextHop:
+    """fib_select_multipath(): one leg of the route; forks where the flow's hash decides, once for each flow.
 
-    A leg whose own source equals the packet's is preferred for locally sent packets (Linux 6.15).
+    A leg whose own source equals the packet's is preferred for locally sent packets (Linux 6.15): `src` is theirs.
     """
     hops = hit.nexthops
     if len(hops) == 1:
@@ -89,7 +91,17 @@ def select_path(walk: Walk, ns: Namespace, hit: FibHit, src: str | None = None) 
     if src is not None:
         matching = tuple(hop for hop in hops if preferred_source(ns, hit.route, hop) == src)
         hops = matching or hops
-    return walk.choose(f"multipath {hit.route.dst}/{hit.route.prefixlen}", hops) if len(hops) > 1 else hops[0]
+    if len(hops) == 1:
+        return hops[0]
+    same = (ns.id.inode, hit.route, hops, *_hashed(ns, flow)) if flow is not None else None
+    return walk.choose(f"multipath {hit.route.dst}/{hit.route.prefixlen}", hops, same)
+
+
+def _hashed(ns: Namespace, flow: FibFlow) -> tuple[object, ...]:
+    """What fib_multipath_hash() takes in: the addresses alone, unless the policy says more."""
+    if number(ns, "ipv4/fib_multipath_hash_policy"):
+        return flow.src, flow.dst, flow.proto, flow.dport
+    return flow.src, flow.dst
 
 
 def _reachable(ns: Namespace, hop: NextHop) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from netdoctor.kernel import arp, bridge, ip, macvlan
+from netdoctor.kernel import arp, bridge, ip, macvlan, topology
+from netdoctor.kernel.endings import LinkDown, NotForMe, NotModelled
 from netdoctor.kernel.netfilter import frames
 from netdoctor.kernel.netfilter.hook import Passing
-from netdoctor.kernel.endings import LinkDown, NotForMe
 from netdoctor.kernel.packet import Arp, Frame, Place
 from netdoctor.kernel.walk import Walk
 
@@ -38,6 +38,9 @@ def up_the_stack(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -
     """Give `frame` to layer 3; `host` is PACKET_HOST, as layer 2 decided (eth_type_trans())."""
     other_host = not host and not frame.multicast and not walk.link(at).loopback
     if frame.vlan:
+        if topology.children(walk.host, at, "vlan"):
+            walk.end(NotModelled(frame.flow, at, parent, f"a VLAN device over {walk.link(at).name}"))
+            return
         # No device of this VLAN takes it: the tag makes it somebody else's (PACKET_OTHERHOST).
         walk.end(NotForMe(frame.flow, at, parent, frame))
         return

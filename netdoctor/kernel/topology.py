@@ -84,17 +84,22 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
     return found
 
 
-def children(host: Host, parent: Place) -> list[Place]:
-    """The macvlan devices over `parent`. A bridge port has none, nor has a pair or bridge that nobody made promiscuous."""
+def children(host: Host, parent: Place, kind: str = "macvlan") -> list[Place]:
+    """The devices of `kind` over `parent`.
+
+    A bridge port has no macvlan devices, nor has a pair or bridge that nobody made promiscuous.
+    """
     device = link_at(host, parent)
-    if device is None or (device.master and device.slave_kind == "bridge"):
+    if device is None:
         return []
-    if device.kind in ("veth", "bridge") and device.promiscuity == 0:
+    if kind == "macvlan" and (device.master and device.slave_kind == "bridge"):
+        return []
+    if kind == "macvlan" and device.kind in ("veth", "bridge") and device.promiscuity == 0:
         return []
     found = []
     for known in host.namespaces():
         ns = host.namespace(known.inode)
-        for link in ns.links_of_kind("macvlan") if ns is not None else ():
+        for link in ns.links_of_kind(kind) if ns is not None else ():
             place = Place(known.inode, link.index)
             if link.iflink == parent.ifindex and lower_of(host, place, link) == parent:
                 found.append(place)

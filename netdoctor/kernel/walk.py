@@ -9,7 +9,7 @@ with the next script until all outcomes are known.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from netdoctor.facts.host import Host, Namespace
@@ -75,6 +75,7 @@ class Walk:
         self.reply_from: int | None = None
         self.choices: list[tuple[str, int, int]] = []
         self._script = tuple(script)
+        self._chosen: dict[Hashable, int] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._seen: dict[tuple[Place, Frame], int] = {}
 
@@ -114,11 +115,18 @@ class Walk:
         """Put a task behind what is already in flight."""
         self._queue.append(task)
 
-    def choose(self, what: str, options: Sequence[T]) -> T:
-        """Return the option that this run's script takes where the kernel's choice cannot be known."""
+    def choose(self, what: str, options: Sequence[T], same: Hashable = None) -> T:
+        """Return the option that this run's script takes where the kernel's choice cannot be known.
+
+        `same` names a choice that turns out alike each time: what a hash decided once, it decides again.
+        """
+        if same is not None and same in self._chosen:
+            return options[self._chosen[same]]
         position = len(self.choices)
         index = self._script[position] if position < len(self._script) else 0
         self.choices.append((what, index, len(options)))
+        if same is not None:
+            self._chosen[same] = index
         return options[index]
 
     def seen(self, at: Place, frame: Frame, step: int) -> bool:

@@ -21,7 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from netdoctor.endpoints import Request
-from netdoctor.errors import UsageError
+from netdoctor.errors import NetdoctorError, UsageError
 from netdoctor.facts.host import Host, NamespaceFacts, NamespaceId
 from netdoctor.lab.fixtures import PACKAGE, load_faults, load_networks
 from netdoctor.lab.lab import Lab
@@ -159,4 +159,8 @@ def _chosen(pattern: str, have: Iterable[str]) -> Iterator[Fault]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except NetdoctorError as error:
+        print(f"record: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -36,7 +36,6 @@ WITHOUT_FIXTURE = {
     "LNK008": "needs a dummy device, which not every kernel has",
     "BRG010": "needs bridge VLAN filtering, which not every kernel has",
     "SYS008": "needs a mark on the packet, which netfilter rules set",
-    "VXL020": "its repair makes a device and all that hung on it: several causes, a case for the agreement test",
     "VXL016": "the flag shows only on marked packets, which a ping is not",
 }
 
