@@ -46,11 +46,16 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# ip, bridge and ping are what the lab builds with and what says whether a packet really arrives.
+# What the lab builds with, and ping, which says whether a packet really arrives. The package iptables brings both
+# backends, and ebtables and arptables on nftables.
 tools:
 	@missing=''; \
 	{ command -v ip && command -v bridge; } >/dev/null || missing="$$missing iproute2"; \
 	command -v ping >/dev/null || missing="$$missing iputils-ping"; \
+	{ command -v iptables-legacy && command -v iptables-nft && command -v ebtables-nft && command -v arptables-nft; } \
+		>/dev/null || missing="$$missing iptables"; \
+	command -v nft >/dev/null || missing="$$missing nftables"; \
+	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 clean:

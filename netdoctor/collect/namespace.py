@@ -18,8 +18,11 @@ from netdoctor.collect.access import Access, Pool
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
+from netdoctor.collect.firewall import read_firewall, read_ipsets
 from netdoctor.collect.netlink import Dump
 from netdoctor.collect.rulesets import read_rulesets
+from netdoctor.collect.sockets import read_sockets
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -34,6 +37,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import plain_end
 
 T = TypeVar("T")
@@ -270,14 +274,50 @@ class LiveNamespace:
 
     @cached_property
     def _all_rulesets(self) -> tuple[Ruleset, ...]:
+        return self._noted("the rulesets", read_rulesets)
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """See `Namespace.firewall`."""
+        return self._all_firewall
+
+    @cached_property
+    def _all_firewall(self) -> tuple[FirewallText, ...]:
+        return self._noted("the firewall rules", read_firewall)
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """See `Namespace.ipsets`."""
+        return self._all_ipsets
+
+    @cached_property
+    def _all_ipsets(self) -> tuple[SetText, ...]:
+        return self._noted("the ipsets", read_ipsets)
+
+    def _noted(
+        self,
+        what: str,
+        reader: Callable[[Access, NamespaceId], tuple[tuple[T, ...], tuple[Missing, ...]]],
+    ) -> tuple[T, ...]:
+        """Return what a reader finds; what it could not see is noted with the host."""
         try:
-            found, missing = read_rulesets(self._access(), self._id)
+            found, missing = reader(self._access(), self._id)
         except OSError as error:
-            self._host.note_failure(f"the rulesets of {self._id.label}", error)
+            self._host.note_failure(f"{what} of {self._id.label}", error)
             return ()
         for entry in missing:
             self._host.note(entry)
         return found
+
+    def sockets(self) -> tuple[Socket, ...] | None:
+        """See `Namespace.sockets`."""
+        return self._all_sockets
+
+    @cached_property
+    def _all_sockets(self) -> tuple[Socket, ...] | None:
+        try:
+            return read_sockets(self._access())
+        except OSError as error:
+            self._host.note_failure(f"the sockets of {self._id.label}", error)
+            return None
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""
@@ -318,6 +358,9 @@ class LiveNamespace:
             fdb=self.fdb_entries(),
             vlans=self.vlans(),
             rulesets=self.rulesets(),
+            firewall=self.firewall(),
+            ipsets=self.ipsets(),
+            sockets=self.sockets(),
             sysctls={name: value for name, value in values.items() if value is not None},
             nsids=self._nsids(),
         )

@@ -1,4 +1,4 @@
-"""Rulesets as the tools print them: one record a table. They are parsed where a packet enters a chain, and no earlier."""
+"""Rulesets as the tools print them, one record a table. They are parsed where a packet enters a chain, not earlier."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class FirewallText(Record, frozen=True):
     """One table of rules, unparsed.
 
     `text` is the table's part of what `tool` prints: the save format with counters (iptables-save(8) and its kin), or
-    for `nft` the JSON of `nft -j -a list table` (libnftables-json(5)). `family` is ip, ip6, inet, bridge, arp or netdev.
-    A table of iptables-nft may hold rules that another tool wrote, which the save format shows wrongly: `native` is
-    then the JSON of the same table. Where `error` is set the rules of the table (or, with an empty `table`, of all that the tool shows) are not known.
+    for `nft` the JSON of `nft -j -a list table` (libnftables-json(5)). `family` is ip, ip6, inet, bridge, arp or
+    netdev. A table of iptables-nft may hold rules of other tools, which the save format shows wrongly: `native` is then
+    the JSON of the same table. Where `error` is set the rules are not known (with an empty `table`: of no table).
     """
 
     backend: FirewallBackend

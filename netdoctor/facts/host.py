@@ -38,6 +38,7 @@ KINDS = (
     "rulesets",
     "firewall",
     "ipsets",
+    "sockets",
 )
 
 
@@ -87,7 +88,8 @@ class NamespaceFacts(Record, frozen=True):
     """Everything recorded of one namespace: the unit of the snapshot format.
 
     `nsids` maps a link-netnsid of this namespace to the inode it stands for; `sysctls` maps names
-    below /proc/sys/net, slash-separated (`ipv4/conf/eth0.100/rp_filter`), to their text.
+    below /proc/sys/net, slash-separated (`ipv4/conf/eth0.100/rp_filter`), to their text. `sockets` is None where they
+    were not recorded.
     """
 
     id: NamespaceId
@@ -102,7 +104,7 @@ class NamespaceFacts(Record, frozen=True):
     rulesets: tuple[Ruleset, ...] = ()
     firewall: tuple[FirewallText, ...] = ()
     ipsets: tuple[SetText, ...] = ()
-    sockets: tuple[Socket, ...] = ()
+    sockets: tuple[Socket, ...] | None = None
     sysctls: dict[str, str] = {}
     nsids: dict[int, int] = {}
 
@@ -186,8 +188,8 @@ class Namespace(Protocol):
     def peer_namespace(self, nsid: int) -> int | None:
         """The inode that a link-netnsid of this namespace stands for, or None where no known namespace has it."""
 
-    def sockets(self) -> tuple[Socket, ...]:
-        """The TCP sockets that listen and the UDP sockets that are bound."""
+    def sockets(self) -> tuple[Socket, ...] | None:
+        """The TCP sockets that listen and the UDP sockets that are bound; None where they cannot be seen."""
 
     def facts(self) -> NamespaceFacts:
         """Everything, as one record."""

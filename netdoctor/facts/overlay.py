@@ -245,7 +245,7 @@ class LaidOver:
         """See `Namespace.peer_namespace`."""
         return self._nsids.get(nsid) or self._base.peer_namespace(nsid)
 
-    def sockets(self) -> tuple[Socket, ...]:
+    def sockets(self) -> tuple[Socket, ...] | None:
         """See `Namespace.sockets`."""
         return self._base.sockets()
 

@@ -161,7 +161,7 @@ class TableNamespace:
         """See `Namespace.peer_namespace`."""
         return self._facts.nsids.get(nsid)
 
-    def sockets(self) -> tuple[Socket, ...]:
+    def sockets(self) -> tuple[Socket, ...] | None:
         """See `Namespace.sockets`."""
         return self._facts.sockets
 

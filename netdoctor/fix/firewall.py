@@ -1,6 +1,7 @@
-"""Changes of rules: insert one that accepts, or delete one, in the table and backend where the packet met it.
+"""Changes of firewall rules: insert one that accepts, delete one, or write one anew, in the table where the packet met it.
 
-The facts keep rules as the tools print them, so the change is made in that text, and the same words make it for real.
+The facts keep rules as the tools print them, so the change is made in that text, and the same words make it for real
+(iptables(8), ebtables(8), arptables(8), nft(8)).
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.facts.overlay import Draft
 from netdoctor.fix import command
+from netdoctor.fix.allowed import Allowed
 from netdoctor.fix.change import Change
 from netdoctor.fix.command import Argv
 
-PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
-_COUNTERS = re.compile(r"^\[\d+:\d+\] ")
+__all__ = ["AllowBefore", "Allowed", "DeleteFirewallRule", "Spot", "SwapInRule", "tool"]
+
+_COUNTERS = re.compile(r"^\[\d+:\d+\] ?")
+_PROGRAMS = {"ip": "iptables", "ip6": "ip6tables", "bridge": "ebtables", "arp": "arptables"}
 
 
 class Spot(Record, frozen=True):
@@ -35,51 +39,11 @@ class Spot(Record, frozen=True):
     handle: int | None = None
 
 
-class Allowed(Record, frozen=True):
-    """What a new rule accepts: packets between two addresses of one protocol (and port), or the answers to them."""
+class New(Record, frozen=True):
+    """A rule to write: as xtables' line without counters, and as nft's JSON."""
 
-    src: str
-    dst: str
-    proto: int
-    dport: int | None = None
-    established: bool = False
-
-    def xt_words(self) -> list[str]:
-        """The match in iptables' words."""
-        words = ["-s", f"{self.src}/32", "-d", f"{self.dst}/32", "-p", PROTOCOLS[self.proto]]
-        if self.dport is not None and self.proto != 1:
-            words += ["-m", PROTOCOLS[self.proto], "--dport", str(self.dport)]
-        if self.established:
-            words += ["-m", "conntrack", "--ctstate", "ESTABLISHED"]
-        return [*words, "-j", "ACCEPT"]
-
-    def nft_words(self) -> list[str]:
-        """The rule in nft's words."""
-        words = ["ip", "saddr", self.src, "ip", "daddr", self.dst]
-        name = PROTOCOLS[self.proto]
-        ported = self.dport is not None and self.proto != 1
-        words += [name, "dport", str(self.dport)] if ported else ["ip", "protocol", name]
-        words += ["ct", "state", "established"] if self.established else []
-        return [*words, "accept"]
-
-    def nft_expressions(self) -> list[dict[str, Any]]:
-        """The rule as libnftables-json(5) has it."""
-        name = PROTOCOLS[self.proto]
-        found = [
-            _equals({"payload": {"protocol": "ip", "field": "saddr"}}, self.src),
-            _equals({"payload": {"protocol": "ip", "field": "daddr"}}, self.dst),
-        ]
-        if self.dport is not None and self.proto != 1:
-            found.append(_equals({"payload": {"protocol": name, "field": "dport"}}, self.dport))
-        else:
-            found.append(_equals({"payload": {"protocol": "ip", "field": "protocol"}}, name))
-        if self.established:
-            found.append({"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "established"}})
-        return [*found, {"accept": None}]
-
-
-def _equals(left: dict[str, Any], right: object) -> dict[str, Any]:
-    return {"match": {"op": "==", "left": left, "right": right}}
+    line: str
+    expr: list[dict[str, Any]]
 
 
 class AllowBefore(Change, frozen=True):
@@ -90,51 +54,70 @@ class AllowBefore(Change, frozen=True):
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        _edit(draft, self.spot, lambda text: _inserted(text, self.spot, self.allowed))
+        words = shlex.join(self.allowed.xt_words(self.spot.family))
+        _edit(draft, self.spot, New(f"-A {self.spot.chain} {words}", self.allowed.nft_expressions()), keep=True)
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
         spot = self.spot
-        if _native(ns, spot):
-            position = ["position", str(spot.handle)] if spot.handle is not None else []
-            verb = "insert" if position else "add"
+        if native(ns, spot):
+            position = ["position", str(spot.handle)] if spot.handle else []
+            verb = "insert" if spot.number is not None else "add"
             words = ("nft", verb, "rule", spot.family, spot.table, spot.chain, *position, *self.allowed.nft_words())
             return [command.enter(ns.id, words)]
         where = ["-I", spot.chain, str(spot.number)] if spot.number is not None else ["-A", spot.chain]
-        return [command.enter(ns.id, (tool(spot), "-t", spot.table, *where, *self.allowed.xt_words()))]
+        words = (tool(spot), "-t", spot.table, *where, *self.allowed.xt_words(spot.family))
+        return [command.enter(ns.id, words)]
 
 
 class DeleteFirewallRule(Change, frozen=True):
-    """Delete the rule at `spot`; `text` is the rule as the tool prints it."""
+    """Delete the rule at `spot`."""
 
     spot: Spot
-    text: str
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        _edit(draft, self.spot, lambda text: _deleted(text, self.spot))
+        _edit(draft, self.spot, None, keep=False)
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
         spot = self.spot
-        if _native(ns, spot):
+        if native(ns, spot):
             words = ("nft", "delete", "rule", spot.family, spot.table, spot.chain, "handle", str(spot.handle))
             return [command.enter(ns.id, words)]
-        return [command.enter(ns.id, (tool(spot), "-t", spot.table, "-D", spot.chain, *_spec(self.text)))]
+        return [command.enter(ns.id, (tool(spot), "-t", spot.table, "-D", spot.chain, str(spot.number)))]
+
+
+class SwapInRule(Change, frozen=True):
+    """Write the rule at `spot` anew with `old` (an address) replaced by `new`; `text` is the rule as its tool prints it."""
+
+    spot: Spot
+    text: str
+    old: str
+    new: str
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`."""
+        _edit(draft, self.spot, None, keep=False, swap=(self.old, self.new))
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        spot = self.spot
+        words = shlex.split(_COUNTERS.sub("", _swapped(self.text, self.old, self.new)))
+        if native(ns, spot):
+            where = ("nft", "replace", "rule", spot.family, spot.table, spot.chain, "handle", str(spot.handle))
+            return [command.enter(ns.id, (*where, *words))]
+        rest = words[2:] if words[:1] == ["-A"] else words
+        return [command.enter(ns.id, (tool(spot), "-t", spot.table, "-R", spot.chain, str(spot.number), *rest))]
 
 
 def tool(spot: Spot) -> str:
     """The program that writes the table: the right family, the right backend."""
-    program = {"ip": "iptables", "ip6": "ip6tables", "bridge": "ebtables", "arp": "arptables"}.get(spot.family, "iptables")
-    return f"{program}-{spot.backend}"
+    return f"{_PROGRAMS.get(spot.family, 'iptables')}-{spot.backend}"
 
 
-def _spec(text: str) -> list[str]:
-    words = shlex.split(_COUNTERS.sub("", text))
-    return words[2:] if words[:1] == ["-A"] else words
-
-
-def _native(ns: Namespace, spot: Spot) -> bool:
+def native(ns: Namespace, spot: Spot) -> bool:
+    """Tell whether nft writes the table, not iptables or one of its kin."""
     return any(_is_at(item, spot) and item.tool == "nft" for item in ns.firewall())
 
 
@@ -142,53 +125,66 @@ def _is_at(item: FirewallText, spot: Spot) -> bool:
     return (item.backend, item.family, item.table) == (spot.backend, spot.family, spot.table)
 
 
-def _edit(draft: Draft, spot: Spot, edit: Any) -> None:
-    draft.firewall = tuple(edit(item) if _is_at(item, spot) else item for item in draft.firewall)
+def _swapped(text: str, old: str, new: str) -> str:
+    """Replace an address, and nothing that merely begins or ends like it."""
+    return re.sub(rf"(?<![\d.]){re.escape(old)}(?![\d.])", new, text)
 
 
-def _inserted(item: FirewallText, spot: Spot, allowed: Allowed) -> FirewallText:
+def _edit(
+    draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None = None
+) -> None:
+    draft.firewall = tuple(_edited(item, spot, new, keep, swap) if _is_at(item, spot) else item for item in draft.firewall)
+
+
+def _edited(
+    item: FirewallText, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None
+) -> FirewallText:
+    """The table with a rule put before the one at the spot (`keep`), with one gone, or with an address swapped in it."""
     if item.tool == "nft":
-        rule = {"rule": {"family": spot.family, "table": spot.table, "chain": spot.chain, "handle": 0}}
-        rule["rule"]["expr"] = allowed.nft_expressions()
-        return replace(item, text=_json_with(item.text, spot, rule))
-    line = f"[0:0] -A {spot.chain} {shlex.join(allowed.xt_words())}"
+        return replace(item, text=_json(item.text, spot, new, keep, swap))
     lines = item.text.splitlines()
-    return replace(item, text="\n".join([*lines[: _line(lines, spot)], line, *lines[_line(lines, spot) :]]) + "\n")
-
-
-def _deleted(item: FirewallText, spot: Spot) -> FirewallText:
-    if item.tool == "nft":
-        return replace(item, text=_json_with(item.text, spot, None))
-    lines = item.text.splitlines()
-    at = _line(lines, spot)
-    return replace(item, text="\n".join([*lines[:at], *lines[at + 1 :]]) + "\n")
-
-
-def _line(lines: list[str], spot: Spot) -> int:
-    """The index of the rule's line; of the line behind the chain's last rule where the spot has no number."""
-    found = [n for n, line in enumerate(lines) if _COUNTERS.sub("", line).startswith(f"-A {spot.chain} ")]
-    if spot.number is not None and spot.number <= len(found):
-        return found[spot.number - 1]
+    at, found = _line(lines, spot)
+    put = [f"[0:0] {new.line}"] if new is not None else []
     if found:
-        return found[-1] + 1
+        put += [_swapped(lines[at], *swap)] if swap is not None else [lines[at]] if keep else []
+    text = "\n".join([*lines[:at], *put, *lines[at + found :]]) + "\n"
+    # The same table may also be kept as nft prints it; there a rule is found by its number.
+    as_nft = replace(spot, handle=None)
+    other = _json(item.native, as_nft, new, keep, swap) if item.native is not None else None
+    return replace(item, text=text, native=other)
+
+
+def _line(lines: list[str], spot: Spot) -> tuple[int, bool]:
+    """The index of the rule's line and True; else where the chain's last rule ends, and False."""
+    mark = f"-A {spot.chain}"
+    found = [n for n, line in enumerate(lines) if f"{_COUNTERS.sub('', line)} ".startswith(f"{mark} ")]
+    if spot.number is not None and spot.number <= len(found):
+        return found[spot.number - 1], True
+    if found:
+        return found[-1] + 1, False
     declared = [n for n, line in enumerate(lines) if line.startswith(":")]
-    return declared[-1] + 1 if declared else len(lines)
+    return (declared[-1] + 1 if declared else len(lines)), False
 
 
-def _json_with(text: str, spot: Spot, new: dict[str, Any] | None) -> str:
-    """The table with a rule put before the one at the spot, or (`new` None) without that one."""
+def _json(text: str, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None) -> str:
     document = json.loads(text)
-    items: list[dict[str, Any]] = []
-    placed = False
-    for item in document["nftables"]:
-        rule = item.get("rule")
-        here = rule is not None and rule.get("chain") == spot.chain and rule.get("handle") == spot.handle
-        if here and spot.handle is not None:
-            placed = True
-            if new is None:
-                continue
-            items.append(new)
-        items.append(item)
-    if new is not None and not placed:
-        items.append(new)
-    return json.dumps({**document, "nftables": items})
+    items: list[dict[str, Any]] = document["nftables"]
+    at = _index(items, spot)
+    made = {"family": spot.family, "table": spot.table, "chain": spot.chain, "expr": new.expr if new else []}
+    put = [{"rule": made}] if new is not None else []
+    if at is not None and swap is not None:
+        put.append(json.loads(_swapped(json.dumps(items[at]), *swap)))
+    elif at is not None and keep:
+        put.append(items[at])
+    head, tail = (items, []) if at is None else (items[:at], items[at + 1 :])
+    return json.dumps({**document, "nftables": [*head, *put, *tail]})
+
+
+def _index(items: list[dict[str, Any]], spot: Spot) -> int | None:
+    """Where the rule of the spot is, by its handle where it has one, else by its number."""
+    if spot.number is None:
+        return None
+    rules = [n for n, item in enumerate(items) if item.get("rule", {}).get("chain") == spot.chain]
+    if spot.handle is not None:
+        return next((n for n in rules if items[n]["rule"].get("handle") == spot.handle), None)
+    return rules[spot.number - 1] if spot.number <= len(rules) else None

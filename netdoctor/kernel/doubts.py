@@ -1,4 +1,4 @@
-"""What stands on the way of an answered packet and is not modelled: rulesets, tc, XDP, IPsec. It may drop the packet.
+"""What stands on the way of an answered packet and is not modelled: tc, XDP, IPsec, unreadable rules. It may drop it.
 
 Looked for only after the walk and only where the packet (and the ARP exchanges that served it) really came by, so that
 a namespace that merely got a flooded copy is neither read nor held against the answer.
@@ -10,10 +10,15 @@ from collections.abc import Iterator
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
+from netdoctor.facts.records import Ruleset
 from netdoctor.kernel.endings import Answered, Undecided
+from netdoctor.kernel.netfilter.ruleset import ruleset_of
 from netdoctor.kernel.packet import Arp, Frame, Ip
 from netdoctor.kernel.topology import link_at
 from netdoctor.kernel.walk import Step, Walk
+
+#: Kinds of ruleset that the walk itself takes the packet through.
+WALKED = ("nft", "iptables")
 
 #: Root queueing disciplines that pass a handful of packets whatever their parameters.
 HARMLESS_QDISCS = (
@@ -60,8 +65,8 @@ def _at_step(walk: Walk, step: Step) -> Iterator[Undecided]:
     link = link_at(walk.host, step.at) if step.at.ifindex else None
     if link is not None and step.stage in ("transmit", "receive"):
         yield from _device(step, ns, link)
-    for ruleset in ns.rulesets():
-        if ruleset.ifindex is None and ruleset.family in _families(ns, step, link):
+    for ruleset in _unread(ns):
+        if ruleset.ifindex is None and ruleset.family in _families(step):
             yield Undecided(step.at, ruleset.detail, ruleset.command, False)
     if step.stage == "route" and any(
         hop.encap for fact in step.facts for hop in getattr(fact, "nexthops", ())
@@ -87,18 +92,19 @@ def _device(step: Step, ns: Namespace, link: Link) -> Iterator[Undecided]:
             yield Undecided(step.at, ruleset.detail, ruleset.command, True)
 
 
-def _families(ns: Namespace, step: Step, link: Link | None) -> tuple[str, ...]:
-    """The families of rules that a packet meets at this step."""
+def _unread(ns: Namespace) -> Iterator[Ruleset]:
+    """What is loaded and not walked: IPsec, tc and BPF always; rules only where their table could not be read."""
+    unread = {text.table or text.family for text in ruleset_of(ns).unread} if ns.firewall() else set()
+    for ruleset in ns.rulesets():
+        if ruleset.kind not in WALKED or (unread and any(name in ruleset.detail for name in unread)):
+            yield ruleset
+
+
+def _families(step: Step) -> tuple[str, ...]:
+    """The families of what a packet meets at this step."""
     payload = step.carries.payload if isinstance(step.carries, Frame) else step.carries
     if step.stage in ("transmit", "receive"):
         return ("netdev", "arp") if isinstance(payload, Arp) else ("netdev",)
     if step.stage == "bridge":
-        at_ip = isinstance(payload, Ip) and _calls_iptables(ns, link)
-        return ("bridge", "ip", "inet") if at_ip else ("bridge",)
+        return ("bridge", "ip", "inet") if isinstance(payload, Ip) else ("bridge",)
     return ("ip", "inet", "xfrm", "any") if step.stage in ("route", "deliver") else ()
-
-
-def _calls_iptables(ns: Namespace, link: Link | None) -> bool:
-    """br_netfilter hands bridged packets to the IP hooks: by the namespace's switch, or the bridge's own."""
-    own = link is not None and link.bridge is not None and link.bridge.nf_call_iptables
-    return own or (ns.sysctl("bridge/bridge-nf-call-iptables") or "0").strip() == "1"

@@ -250,9 +250,10 @@ class NotListening(Ending, frozen=True):
 
 
 class NotModelled(Ending, frozen=True):
-    """A device or state that the twin does not know: the honest unknown."""
+    """A device or state that the twin does not know: the honest unknown. `why` says more where the packet stays here."""
 
     what: str
+    why: str = ""
 
 
 class Undecided(Record, frozen=True):

@@ -84,7 +84,7 @@ def _route_input(
 def _forward(
     walk: Walk, ns: Namespace, link: Link, key: FibFlow, src: str, arp: bool, hit: FibHit
 ) -> InputWay | Refused:
-    hop = select_path(walk, ns, hit, flow=FibFlow(dst, src))
+    hop = select_path(walk, ns, hit, flow=key)
     oif = hop.oif or 0
     refused = validate_source(ns, link, src, key.dst, oif, key.mark)
     if refused is not None:

@@ -7,8 +7,6 @@ from msgspec.structs import replace
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
 from netdoctor.kernel import listening, neighbour, receive, vxlan
-from netdoctor.kernel.netfilter import hook
-from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.endings import (
     Answered,
     DeliveredElsewhere,
@@ -18,13 +16,16 @@ from netdoctor.kernel.endings import (
     LinkDown,
     MartianAddress,
     MartianSource,
-    NotListening,
     NoRoute,
+    NotListening,
+    NotModelled,
     ReversePath,
     TtlExceeded,
 )
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.input import InputWay, Refused, route_input
+from netdoctor.kernel.netfilter import hook
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.output import Way, route_output
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Flow, Frame, Ip, Place, is_multicast
 from netdoctor.kernel.query import RouteQuery
@@ -172,13 +173,13 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if packet.echo == "reply":
         _take_reply(walk, at, packet, parent)
         return
+    # tcp_conn_request() answers no broadcast, and a UDP answer has another source than the sender waits for.
+    if broadcast and (packet.proto != IPPROTO_ICMP or number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1)):
+        walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
+        return
     if packet.proto != IPPROTO_ICMP:
         _to_socket(walk, at, packet, parent)
         return
-    if broadcast:
-        if number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1):
-            walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
-            return
     if number(ns, "ipv4/icmp_echo_ignore_all"):
         walk.end(EchoIgnored(packet.flow, at, parent, "ipv4/icmp_echo_ignore_all"))
         return
@@ -194,6 +195,10 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     """A SYN or a datagram finds its socket, which answers; or none takes it."""
     ns = walk.namespace(at.inode)
     proto = "tcp" if packet.proto == IPPROTO_TCP else "udp"
+    if ns.sockets() is None:
+        what, why = f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen"
+        walk.end(NotModelled(packet.flow, at, parent, what, why))
+        return
     socket = listening.accepting(ns, proto, packet.dst, packet.dport, at.ifindex)
     if socket is None or listening.full(socket):
         near = tuple(listening.on_port(ns, proto, packet.dport))

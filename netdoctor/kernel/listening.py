@@ -7,14 +7,17 @@ from netdoctor.facts.sockets import Socket
 
 
 def accepting(ns: Namespace, proto: str, address: str, port: int, ifindex: int) -> Socket | None:
-    """The socket that a packet to `address`:`port` finds, the one bound most narrowly first; None where there is none."""
+    """The socket that a packet to `address`:`port` finds; None where there is none.
+
+    Sockets bound to the address come first, among them those bound to a device (compute_score()).
+    """
     found = [item for item in on_port(ns, proto, port) if takes(item, address, ifindex)]
-    return max(found, key=lambda item: (bool(item.ifindex), not item.wildcard, item.family == 2), default=None)
+    return max(found, key=lambda item: (not item.wildcard, bool(item.ifindex), item.family == 2), default=None)
 
 
 def on_port(ns: Namespace, proto: str, port: int) -> list[Socket]:
     """All sockets of the namespace on that port, whatever they are bound to."""
-    return [item for item in ns.sockets() if item.proto == proto and item.port == port]
+    return [item for item in ns.sockets() or () if item.proto == proto and item.port == port]
 
 
 def takes(item: Socket, address: str, ifindex: int) -> bool:

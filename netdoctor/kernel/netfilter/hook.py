@@ -206,7 +206,7 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
     if not hits:
         return step
     detail = "; ".join(f"{hit.place.table} {hit.place.chain} rule {hit.number}: {hit.text}" for hit in hits)
-    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet)
+    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, tuple(hits))
 
 
 def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:

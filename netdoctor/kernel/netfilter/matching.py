@@ -110,15 +110,28 @@ def _protocol(match: m.Protocol, view: View) -> bool:
     return (0 in match.numbers or view.seen.proto in match.numbers) != match.negated
 
 
-def _port(match: m.Port, view: View) -> bool:
+def _port(match: m.Port, view: View) -> bool | None:
     seen = view.seen
-    if seen.fragment or seen.proto not in WITH_PORTS or not seen.is_ip:
+    if seen.fragment or not seen.is_ip:
         return False
+    if seen.proto not in WITH_PORTS:
+        return False if view.xtables else _raw_port(match, seen)
     sides = (seen.sport, seen.dport) if match.side == "either" else (getattr(seen, _PORTS[match.side]),)
     inside = any(port is not None and first <= port <= last for port in sides for first, last in match.ranges)
     return inside != match.negated
 
 
+def _raw_port(match: m.Port, seen: Seen) -> bool | None:
+    """`th dport` reads two bytes of whatever is there (nft_payload.c): of ICMP type and code, then the checksum."""
+    if match.side == "src" and seen.icmp_type is not None:
+        value = seen.icmp_type << 8 | (seen.icmp_code or 0)
+        return any(first <= value <= last for first, last in match.ranges) != match.negated
+    share = sum(last - first + 1 for first, last in match.ranges) / 0x10000
+    return None if SELDOM < share < 1 - SELDOM else (share > 0.5) != match.negated
+
+
+#: A checksum that hits fewer of all numbers than this does not hit.
+SELDOM = 1 / 64
 _PORTS = {"src": "sport", "dst": "dport"}
 
 

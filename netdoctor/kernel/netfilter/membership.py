@@ -121,7 +121,7 @@ def _span(kind: str, text: str) -> Span:
         lowered = text.lower()
         return ("", _LAST) if text == "*" else (lowered, lowered)
     if text == "*":
-        return 0, V6 << 1
+        return -1, V6 << 1
     if kind == "address":
         return _addresses(text)
     if kind == "port":
@@ -242,7 +242,8 @@ def _port(port: int | None, seen: Seen, joined: bool) -> Any:
     if seen.fragment or not seen.is_ip:
         return None
     if not joined:
-        return port if seen.proto in WITH_PORTS else None
+        # nftables reads the bytes of any protocol (nft_payload.c); those of ICMP are no element's.
+        return port if seen.proto in WITH_PORTS else -1
     if seen.proto in ICMP:
         return None if seen.icmp_type is None else (seen.proto, seen.icmp_type << 8 | (seen.icmp_code or 0))
     return (seen.proto, port) if seen.proto in WITH_PORTS and port is not None else (seen.proto, 0)

@@ -51,6 +51,10 @@ class MixedTable:
             return self._native.rules(chain)
         return tuple(rule for number, found in natives.items() for rule in _better(saved[number], found))
 
+    def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
+        """Return the rules of a chain that may concern a packet: all of them."""
+        return self.rules(chain)
+
     def set(self, name: str) -> SetFacts | None:
         """Return a set of the table."""
         return self._native.set(name)

@@ -332,6 +332,12 @@ class UnknownStatement(Statement, frozen=True):
     text: str = ""
 
 
+class Demand(Statement, frozen=True):
+    """Goes on with the rest of the rule only if all `matches` hold now: a condition behind something done (nft)."""
+
+    matches: tuple[Match, ...] = ()
+
+
 class FirewallRule(Record, frozen=True):
     """One rule: its number in the chain (from 1), its text as the tool prints it, its handle (nft) and counters."""
 

@@ -1,4 +1,4 @@
-"""Native nftables tables, from `nft -j -a list table`: outlined at once, rules and sets decoded when they are asked for."""
+"""Native nftables tables, from `nft -j -a list table`: outlined at once; rules and sets decoded when asked for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from netdoctor.kernel.netfilter import nft_lookups
 from netdoctor.kernel.netfilter.model import (
     Base,
+    Demand,
     Family,
     FirewallRule,
     Hook,
@@ -77,7 +78,9 @@ class Outline:
         except msgspec.DecodeError as error:
             raise UndecodedError("this is not what nft -j prints") from error
         self.chains = {item.chain.name: item.chain for item in items if item.chain is not None}
-        self.sets = {found.name: found for item in items for found in (item.set, item.map) if found is not None}
+        self.sets = {
+            found.name: found for item in items for found in (item.set, item.map) if found is not None
+        }
         self.handle = next((item.table.handle for item in items if item.table is not None), 0)
         self.rules: dict[str, list[_Rule]] = {name: [] for name in self.chains}
         for item in items:
@@ -113,10 +116,12 @@ class NativeTable:
 
     def rules(self, chain: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain. Raises KeyError where there is no such chain."""
-        found: list[FirewallRule] = []
-        for number, entry in enumerate(self._outline.rules[chain], 1):
-            found.extend(parse(entry, number, self._family))
-        return tuple(found)
+        entries = self._outline.rules[chain]
+        return tuple(parse(entry, number, self._family) for number, entry in enumerate(entries, 1))
+
+    def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
+        """Return the rules of a chain that may concern a packet: all of them."""
+        return self.rules(chain)
 
     def set(self, name: str) -> SetFacts | None:
         """Return a set or map of the table, or None where there is none of this name."""
@@ -152,27 +157,30 @@ def _element(element: Json, writing: tuple[str, ...], is_map: bool) -> Any:
     return key_texts(key, writing), verdict if verdict is not None else nft_lookups.target(value)
 
 
-def parse(entry: _Rule, number: int, family: Family) -> list[FirewallRule]:
-    """Return a rule. One that changes the packet before it asks again is split: the model asks first, then acts."""
+def parse(entry: _Rule, number: int, family: Family) -> FirewallRule:
+    """Return a rule. What it asks after it changed the packet stays behind the change."""
     expressions = msgspec.json.decode(entry.expr)
-    text = rule_text(expressions, entry.comment)
     packets: int | None = None
-    rules: list[tuple[tuple[Match, ...], tuple[Statement, ...]]] = []
     matches: list[Match] = []
     statements: list[Statement] = []
     for expression in expressions:
         demanded, done = _expression(expression, family, matches)
-        if demanded and any(isinstance(made, SetMark | SetTtl | NoTrack) for made in statements):
-            rules.append((tuple(matches), tuple(statements)))
-            statements = []
-        matches.extend(match for match in demanded if match not in matches)
+        if any(isinstance(made, SetMark | SetTtl | NoTrack) for made in statements):
+            statements.extend((Demand(demanded),) if demanded else ())
+        else:
+            matches.extend(match for match in demanded if match not in matches)
         statements.extend(done)
         if "counter" in expression and isinstance(expression["counter"], dict):
             packets = expression["counter"]["packets"]
-    rules.append((tuple(matches), tuple(statements)))
-    return [
-        FirewallRule(number, text, asked, acts, entry.handle, entry.comment, packets) for asked, acts in rules
-    ]
+    return FirewallRule(
+        number,
+        rule_text(expressions, entry.comment),
+        tuple(matches),
+        tuple(statements),
+        entry.handle,
+        entry.comment,
+        packets,
+    )
 
 
 def _expression(

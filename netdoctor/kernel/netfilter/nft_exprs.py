@@ -1,33 +1,19 @@
-"""The conditions of native nftables rules: `match` expressions become matches of the model (nft(8), net/netfilter/nft_*.c)."""
+"""The conditions of native nftables rules (nft(8), net/netfilter/nft_*.c)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from netdoctor.kernel.netfilter import nft_lookups
 from netdoctor.kernel.netfilter.model import (
-    Address,
     AddressType,
     AnyOf,
-    ArpField,
     Chance,
     CtAddress,
-    CtDirection,
     CtPort,
-    CtStatus,
-    EtherType,
     Fragment,
-    IcmpType,
-    Interface,
-    Mac,
     Mark,
     Match,
     Never,
-    Owner,
     PacketType,
-    Port,
-    Protocol,
-    Range,
     RpFilter,
     Socket,
     State,
@@ -35,16 +21,9 @@ from netdoctor.kernel.netfilter.model import (
     Unknown,
 )
 from netdoctor.kernel.netfilter.names import TCP_FLAGS, UndecodedError, named
+from netdoctor.kernel.netfilter.nft_fields import BUILDERS, either
 from netdoctor.kernel.netfilter.nft_text import expression_text
 from netdoctor.kernel.netfilter.nft_values import Json, Key, address_bounds, bounds, key_of, members, single
-from netdoctor.kernel.netfilter.values import lladdr
-
-Builder = Callable[[bool, list[Json], Key], Match]
-
-_ARP_FIELDS = {
-    "arp_op": "operation", "arp_saddr": "saddr", "arp_daddr": "daddr", "arp_smac": "smac", "arp_dmac": "dmac",
-}  # fmt: skip
-_CT_STATES = ("SNAT", "DNAT")
 
 
 def condition(body: Json, family: str) -> list[Match]:
@@ -76,12 +55,38 @@ def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
         return [*key.implied, _tcp_flags(op, right)]
     if key.field == "icmp_code":
         raise UndecodedError("icmp code")  # said together with its type, see `join_codes`
+    if key.field in ("ct_state", "ct_status") and op in ("==", "!="):
+        exact = _exact_bits(key.field, op == "!=", right)
+        if exact is not None:
+            return exact
+    op, right = _unfolded(op, right)
     values = _compared(op, right, key) if op in ("<", ">", "<=", ">=") else members(right)
     if op == "in" and isinstance(right, list):
         values = right
     elif op == "!":
         raise UndecodedError(op)
-    return [*key.implied, _BUILDERS[key.field](negated, values, key)]
+    return [*key.implied, BUILDERS[key.field](op == "!=", values, key)]
+
+
+def _unfolded(op: str, right: Json) -> tuple[str, Json]:
+    """Undo what nft makes of `length < 84 length > 60`: it prints `length != 84-60`, the wrong way round."""
+    ends = right.get("range") if isinstance(right, dict) else None
+    if op != "!=" or not ends or not all(isinstance(end, int) for end in ends) or ends[0] <= ends[1]:
+        return op, right
+    return "==", {"range": [ends[1] + 1, ends[0] - 1]}
+
+
+def _exact_bits(field: str, negated: bool, right: Json) -> list[Match] | None:
+    """A comparison of all bits with some: a packet has one state alone, and a status never a single bit alone.
+
+    None where it is the comparison with one state, or a lookup in a set.
+    """
+    several = isinstance(right, dict) and "|" in right
+    if not several and (field == "ct_state" or not isinstance(right, str)):
+        return None
+    if not negated:
+        return [Never()]
+    return [] if field == "ct_state" else [State(True, ("INVALID", "UNTRACKED"))]
 
 
 def _compared(op: str, right: Json, key: Key) -> list[Json]:
@@ -99,155 +104,6 @@ def _half(op: str, number: int, most: int) -> tuple[int, int]:
     return {"<": (0, number - 1), "<=": (0, number), ">": (number + 1, most), ">=": (number, most)}[op]
 
 
-def _either(negated: bool, made: list[Match]) -> Match:
-    """One of several matches that cannot be said as one."""
-    if len(made) == 1 and not negated:
-        return made[0]
-    return AnyOf(negated, tuple((match,) for match in made))
-
-
-def _address(negated: bool, values: list[Json], key: Key) -> Match:
-    found = [v["bounds"] if isinstance(v, dict) and "bounds" in v else address_bounds(v) for v in values]
-    text = ", ".join(expression_text(value) for value in values if "bounds" not in value)
-    ranges = tuple(ends for ends, _ in found)
-    return Address(negated, key.field, ranges, text, found[0][1])  # type: ignore[arg-type]
-
-
-def _port(negated: bool, values: list[Json], key: Key) -> Match:
-    side = "src" if key.field == "sport" else "dst"
-    return Port(negated, side, tuple(bounds(value, key) for value in values))  # type: ignore[arg-type]
-
-
-def _numbers(values: list[Json], key: Key) -> tuple[int, ...]:
-    found: list[int] = []
-    for first, last in (bounds(value, key) for value in values):
-        if last - first > 255:
-            raise UndecodedError(key.field)
-        found.extend(range(first, last + 1))
-    return tuple(found)
-
-
-def _interface(negated: bool, values: list[Json], key: Key) -> Match:
-    which = {"iif": "in", "oif": "out"}.get(key.field, key.field)
-    plain = tuple(name.replace("\\*", "*") for name in values if not _is_prefix(name))
-    prefixes = tuple(name[:-1] for name in values if _is_prefix(name))
-    made = [
-        Interface(False, which, names, wildcard)  # type: ignore[arg-type]
-        for names, wildcard in ((plain, False), (prefixes, True))
-        if names
-    ]
-    if len(made) == 1:
-        return Interface(negated, made[0].which, made[0].names, made[0].wildcard)
-    return _either(negated, list(made))
-
-
-def _is_prefix(name: str) -> bool:
-    return name.endswith("*") and not name.endswith("\\*")
-
-
-def _mark(negated: bool, values: list[Json], key: Key) -> Match:
-    marks = [Mark(value=single(value, key), ct=key.field == "ct_mark") for value in values]
-    if len(marks) == 1:
-        return Mark(negated, marks[0].value, ct=marks[0].ct)
-    return _either(negated, list(marks))
-
-
-def _mac(negated: bool, values: list[Json], key: Key) -> Match:
-    side = "src" if key.field == "smac" else "dst"
-    if len(values) == 1:
-        return Mac(negated, lladdr(values[0]), side)  # type: ignore[arg-type]
-    return _either(negated, [Mac(False, lladdr(value), side) for value in values])  # type: ignore[arg-type]
-
-
-def _icmp_type(negated: bool, values: list[Json], key: Key) -> Match:
-    types = _numbers(values, key)
-    if len(types) == 1:
-        return IcmpType(negated, types[0])
-    return _either(negated, [IcmpType(type=number) for number in types])
-
-
-def _range(negated: bool, values: list[Json], key: Key) -> Match:
-    what = key.field
-    if len(values) == 1:
-        return Range(negated, what, *bounds(values[0], key))  # type: ignore[arg-type]
-    return _either(negated, [Range(False, what, *bounds(value, key)) for value in values])  # type: ignore[arg-type]
-
-
-def _owner(negated: bool, values: list[Json], key: Key) -> Match:
-    made = [
-        Owner(uid=bounds(value, key)) if key.field == "uid" else Owner(gid=bounds(value, key))
-        for value in values
-    ]
-    if len(made) == 1:
-        return Owner(negated, made[0].uid, made[0].gid)
-    return _either(negated, list(made))
-
-
-def _pkttype(negated: bool, values: list[Json], _: Key) -> Match:
-    kinds = ["unicast" if value in ("host", "unicast") else value for value in values]
-    if len(kinds) == 1:
-        return PacketType(negated, kinds[0])
-    return _either(negated, [PacketType(type=kind) for kind in kinds])
-
-
-def _ipsec(negated: bool, values: list[Json], _: Key) -> Match:
-    """No packet of the walk has passed IPsec."""
-    if values not in ([True], [False], [1], [0]):
-        raise UndecodedError("ipsec")
-    wanted = bool(values[0]) != negated
-    return Never() if wanted else AnyOf(alternatives=((),))
-
-
-def _status(negated: bool, values: list[Json], _: Key) -> Match:
-    names = tuple(value.replace("-", "_").upper() for value in values)
-    if all(name in _CT_STATES for name in names):
-        return State(negated, names)
-    return CtStatus(negated, names)
-
-
-def _arp(negated: bool, values: list[Json], key: Key) -> Match:
-    if key.field in ("arp_htype", "arp_ptype"):
-        return AnyOf(negated, ((),))  # Ethernet and IPv4: there is no other
-    if key.field == "arp_op":
-        texts = tuple(str(number) for number in _numbers(values, key))
-    elif key.field in ("arp_smac", "arp_dmac"):
-        texts = tuple(lladdr(value) for value in values)
-    else:
-        texts = tuple(expression_text(value) for value in values)
-    return ArpField(negated, _ARP_FIELDS[key.field], texts)
-
-
-_BUILDERS: dict[str, Builder] = {
-    "src": _address,
-    "dst": _address,
-    "sport": _port,
-    "dport": _port,
-    "proto": lambda negated, values, key: Protocol(negated, _numbers(values, key)),
-    "ethertype": lambda negated, values, key: EtherType(negated, _numbers(values, key)),
-    "nfproto": lambda negated, values, key: EtherType(negated, _numbers(values, key)),
-    "iif": _interface,
-    "oif": _interface,
-    "brin": _interface,
-    "brout": _interface,
-    "mark": _mark,
-    "ct_mark": _mark,
-    "smac": _mac,
-    "dmac": _mac,
-    "icmp_type": _icmp_type,
-    "ttl": _range,
-    "length": _range,
-    "dscp": _range,
-    "uid": _owner,
-    "gid": _owner,
-    "pkttype": _pkttype,
-    "ipsec": _ipsec,
-    "ct_state": lambda negated, values, key: State(negated, tuple(value.upper() for value in values)),
-    "ct_status": _status,
-    "ct_direction": lambda negated, values, key: CtDirection(negated, *values),
-    **dict.fromkeys((*_ARP_FIELDS, "arp_htype", "arp_ptype"), _arp),
-}
-
-
 def _tcp_flags(op: str, right: Json) -> Match:
     wanted = _bits(right)
     if op == "in":  # any of them
@@ -255,7 +111,7 @@ def _tcp_flags(op: str, right: Json) -> Match:
     if op == "!":  # none of them
         return TcpFlags(False, wanted, 0)
     if isinstance(right, dict):
-        return _either(op == "!=", [TcpFlags(mask=0xFF, set=_bits(value)) for value in members(right)])
+        return either(op == "!=", [TcpFlags(mask=0xFF, set=_bits(value)) for value in members(right)])
     return TcpFlags(op == "!=", 0xFF, wanted)
 
 
@@ -278,10 +134,12 @@ def _masked(operands: Json, op: str, right: Json, family: str) -> list[Match]:
     if op not in ("==", "!="):
         raise UndecodedError(op)
     if key.field in ("mark", "ct_mark"):
-        made = [Mark(False, single(v, key), single(mask, key), key.field == "ct_mark") for v in members(right)]
+        made = [
+            Mark(False, single(v, key), single(mask, key), key.field == "ct_mark") for v in members(right)
+        ]
         if len(made) == 1:
             return [Mark(negated, made[0].value, made[0].mask, made[0].ct)]
-        return [_either(negated, list(made))]
+        return [either(negated, list(made))]
     if key.field == "tcp_flags":
         return [*key.implied, TcpFlags(negated, _bits(mask), _bits(right))]
     if key.field == "frag-off" and mask in (0x1FFF, 0x3FFF) and right == 0:
@@ -300,9 +158,9 @@ def _fib(fib: Json, negated: bool, right: Json) -> Match:
     if fib["result"] == "type":
         types = tuple(str(value).upper() for value in members(right))
         return AddressType(negated, side, types, "iif" in flags, "oif" in flags)  # type: ignore[arg-type]
-    exists = {True: True, False: False, "0": False, 0: False}.get(right)
-    if fib["result"] not in ("oif", "oifname", "check") or side != "src" or exists is None:
+    if fib["result"] not in ("oif", "oifname", "check") or side != "src" or right not in (True, False, "0"):
         raise UndecodedError("fib")
+    exists = right is True or right == 1
     return RpFilter(negated == exists, loose="iif" not in flags, accept_local=True, validmark="mark" in flags)
 
 
@@ -331,4 +189,6 @@ def _chance(left: Json, op: str, right: Json, key: Key) -> Match:
     held = sum(last - first + 1 for first, last in (bounds(value, key) for value in values))
     share = min(held / (key.most + 1), 1.0)
     share = 1 - share if op == "!=" else share
-    return Chance(False, share >= 0.5, share in (0.0, 1.0), f"{expression_text(left)} {op} {expression_text(right)}")
+    return Chance(
+        False, share >= 0.5, share in (0.0, 1.0), f"{expression_text(left)} {op} {expression_text(right)}"
+    )

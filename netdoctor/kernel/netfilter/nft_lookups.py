@@ -67,7 +67,9 @@ def verdict_map(body: Json, family: str) -> tuple[tuple[Match, ...], Lookup]:
 
 def target_map(
     body: Json, family: str
-) -> tuple[tuple[str, ...], tuple[Match, ...], str, tuple[tuple[tuple[str, ...], tuple[str, int | None]], ...], bool]:
+) -> tuple[
+    tuple[str, ...], tuple[Match, ...], str, tuple[tuple[tuple[str, ...], tuple[str, int | None]], ...], bool
+]:
     """Return a `map` expression of a NAT statement: fields, what must hold before, name, elements, at random."""
     fields, implied, keys = keys_of(body["key"], family)
     chance = fields == ("chance",)

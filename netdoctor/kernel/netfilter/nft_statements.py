@@ -10,6 +10,7 @@ from netdoctor.kernel.netfilter.model import (
     Match,
     NoTrack,
     Pass,
+    Protocol,
     Reject,
     SetMark,
     SetTtl,
@@ -85,7 +86,8 @@ def _reject(body: Json, family: str) -> Parsed:
     body = body or {}
     kind = body.get("type", "icmpv6" if family == "ip6" else "icmp")
     if kind == "tcp reset":
-        return (), (Reject("tcp-reset"),)
+        # nft writes `meta l4proto tcp` in front of it, and does not print it again.
+        return (Protocol(numbers=(6,)),), (Reject("tcp-reset"),)
     reason = str(body.get("expr", "port-unreachable")).replace("prot-", "proto-")
     if kind == "icmpx" and reason == "no-route":
         reason = "net-unreachable"
@@ -108,9 +110,17 @@ def _mangle(body: Json, family: str) -> Parsed:
             return (), (NoTrack(value),)
         if target["ct"]["key"] in ("event", "label", "secmark"):
             return (), (Pass(statement_text({"mangle": body})),)
-    if "payload" in target and target["payload"].get("field") in ("ttl", "hoplimit") and isinstance(value, int):
+    if (
+        "payload" in target
+        and target["payload"].get("field") in ("ttl", "hoplimit")
+        and isinstance(value, int)
+    ):
         return key_of(target, family).implied, (SetTtl("set", value),)
-    harmless = "meta" in target or "tcp option" in target or target.get("payload", {}).get("field") in ("dscp", "ecn")
+    harmless = (
+        "meta" in target
+        or "tcp option" in target
+        or target.get("payload", {}).get("field") in ("dscp", "ecn")
+    )
     if harmless:
         return (), (Pass(statement_text({"mangle": body})),)
     raise UndecodedError("mangle")

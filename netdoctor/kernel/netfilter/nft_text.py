@@ -49,7 +49,8 @@ def expression_text(value: Json) -> str:
     if writer is not None:
         return writer(body)
     if kind in ("&", "|", "^", "<<", ">>"):
-        return f" {kind} ".join(expression_text(part) for part in body)
+        marks = "mark" in expression_text(body[0])
+        return f" {kind} ".join(_hexadecimal(part) if marks else expression_text(part) for part in body)
     return statement_text(value) if kind in _STATEMENTS or body is None else f"{kind} {expression_text(body)}"
 
 
@@ -72,9 +73,16 @@ def _is(expression: Json, kind: str, name: str) -> bool:
     return name in (expression[kind].get("field"), expression[kind].get("key"))
 
 
+def _hexadecimal(value: Json) -> str:
+    return f"0x{value:08x}" if isinstance(value, int) else expression_text(value)
+
+
 def _number(value: Json, left: Json) -> str:
-    marks = _is(left, "meta", "mark") or _is(left, "ct", "mark")
-    return f"0x{value:08x}" if marks and isinstance(value, int) else _value(value)
+    if _is(left, "ct", "expiration") and isinstance(value, int):
+        return _duration(value)
+    if isinstance(left, dict) and "base" in left.get("payload", {}) and isinstance(value, int):
+        return hex(value)
+    return _hexadecimal(value) if _is(left, "meta", "mark") or _is(left, "ct", "mark") else _value(value)
 
 
 def _right(right: Json, left: Json) -> str:
@@ -86,6 +94,9 @@ def _right(right: Json, left: Json) -> str:
         "oifname",
         "ibrname",
         "obrname",
+        "time",
+        "hour",
+        "day",
     )
     quoted |= _is(left, "ct", "helper")
     if isinstance(right, dict) and "set" in right:
@@ -94,6 +105,8 @@ def _right(right: Json, left: Json) -> str:
     if isinstance(left, dict) and "concat" in left and isinstance(right, dict) and "concat" in right:
         pairs = zip(right["concat"], left["concat"], strict=True)
         return " . ".join(_right(part, side) for part, side in pairs)
+    if isinstance(right, dict) and "range" in right and quoted:
+        return "-".join(_right(end, left) for end in right["range"])
     if isinstance(right, str) and quoted and not right.startswith("@"):
         return f'"{right}"'
     return _number(right, left)
@@ -126,8 +139,17 @@ def _fib(body: Json) -> str:
 def _elem(body: Json) -> str:
     text = expression_text(body["val"])
     if "timeout" in body:
-        text += f" timeout {body['timeout']}s"
+        text += f" timeout {_duration(body['timeout'])}"
     return text + (f' comment "{body["comment"]}"' if "comment" in body else "")
+
+
+def _duration(seconds: int) -> str:
+    units = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+    words = []
+    for unit, size in units:
+        count, seconds = divmod(seconds, size)
+        words += [f"{count}{unit}"] if count else []
+    return "".join(words) or "0s"
 
 
 def _numgen(body: Json) -> str:
@@ -138,19 +160,15 @@ def _numgen(body: Json) -> str:
 def _map(body: Json, word: str = "map") -> str:
     data = body["data"]
     if isinstance(data, dict) and "set" in data:
-        pairs = (f"{_right(key, body['key'])} : {_outcome(outcome)}" for key, outcome in data["set"])
+        pairs = (f"{_right(key, body['key'])} : {expression_text(outcome)}" for key, outcome in data["set"])
         data = "{ " + ", ".join(pairs) + " }"
     return f"{expression_text(body['key'])} {word} {data}"
-
-
-def _outcome(value: Json) -> str:
-    return statement_text(value) if isinstance(value, dict) and len(value) == 1 else expression_text(value)
 
 
 def _counter(body: Json) -> str:
     if isinstance(body, str):
         return f'counter name "{body}"'
-    return "counter" if not body else f"counter packets {body['packets']} bytes {body['bytes']}"
+    return "counter"  # as `nft -s` prints it: what has been counted is not part of the rule
 
 
 def _limit(body: Json) -> str:
@@ -189,7 +207,9 @@ def _mangle(body: Json) -> str:
 
 
 def _update(body: Json) -> str:
-    inner = " ".join((expression_text(body["elem"]), *(statement_text(part) for part in body.get("stmt", ()))))
+    inner = " ".join(
+        (expression_text(body["elem"]), *(statement_text(part) for part in body.get("stmt", ())))
+    )
     return f"{body['op']} {body['set']} {{ {inner} }}"
 
 
@@ -226,7 +246,9 @@ _EXPRESSIONS: dict[str, Writer] = {
     "prefix": lambda body: f"{expression_text(body['addr'])}/{body['len']}",
     "range": lambda body: "-".join(expression_text(end) for end in body),
     "concat": lambda body: " . ".join(expression_text(part) for part in body),
-    "set": lambda body: "{ " + ", ".join(map(expression_text, body if isinstance(body, list) else [body])) + " }",
+    "set": lambda body: (
+        "{ " + ", ".join(map(expression_text, body if isinstance(body, list) else [body])) + " }"
+    ),
     "jhash": lambda body: f"jhash {expression_text(body['expr'])} mod {body['mod']}",
     "symhash": lambda body: f"symhash mod {body['mod']}",
     "rt": lambda body: " ".join(("rt", *((body["family"],) if "family" in body else ()), body["key"])),

@@ -55,9 +55,26 @@ _NAMES: dict[str, dict[str, int]] = {
     "dscp": DSCP,
     "arp_op": ARP_OPERATIONS,
 }
-_MOST = {"sport": 65535, "dport": 65535, "ttl": 255, "proto": 255, "dscp": 63, "icmp_type": 255, "icmp_code": 255}
+_MOST = {
+    "sport": 65535,
+    "dport": 65535,
+    "ttl": 255,
+    "proto": 255,
+    "dscp": 63,
+    "icmp_type": 255,
+    "icmp_code": 255,
+}
 #: Protocols of the transport layer, with their number.
-_TRANSPORT = {"tcp": 6, "udp": 17, "udplite": 136, "sctp": 132, "dccp": 33, "icmp": 1, "icmpv6": 58, "igmp": 2}
+_TRANSPORT = {
+    "tcp": 6,
+    "udp": 17,
+    "udplite": 136,
+    "sctp": 132,
+    "dccp": 33,
+    "icmp": 1,
+    "icmpv6": 58,
+    "igmp": 2,
+}
 #: Families whose chains see more than IP packets of one version.
 _SEES_ALL = ("inet", "bridge", "netdev")
 
@@ -174,7 +191,9 @@ def text_of(value: Json, field: str = "") -> str:
 
 
 def _written(value: str, field: str) -> str:
-    names = ICMPV6_TYPES if field == "icmpv6_type" else ICMP_TYPES if field == "icmp_type" else _NAMES.get(field)
+    names = (
+        ICMPV6_TYPES if field == "icmpv6_type" else ICMP_TYPES if field == "icmp_type" else _NAMES.get(field)
+    )
     if names is not None:
         return str(named(names, value))
     if field == "ct_state":

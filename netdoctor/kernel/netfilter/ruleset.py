@@ -1,4 +1,4 @@
-"""All rules of a namespace, whatever tool wrote them: base chains in the kernel's order, chains and sets parsed on demand."""
+"""All rules of a namespace, whatever wrote them: base chains in the kernel's order, the rest parsed on demand."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ class Table(Protocol):
     def rules(self, chain: str) -> tuple[FirewallRule, ...]:
         """The rules of a chain, parsed. Raises KeyError where there is no such chain."""
 
+    def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
+        """The rules of a chain that may match a packet with these addresses, parsed. Raises KeyError as `rules`."""
+
     def set(self, name: str) -> SetFacts | None:
         """A set or map of the table."""
 
@@ -38,9 +41,12 @@ class Table(Protocol):
 class Ruleset:
     """The rules of one namespace. `unread` are the tables whose rules are not known: anything may be in them."""
 
-    def __init__(self, texts: Iterable[FirewallText], ipsets: Callable[[], tuple[SetText, ...]] = tuple) -> None:
+    def __init__(
+        self, texts: Iterable[FirewallText], ipsets: Callable[[], tuple[SetText, ...]] = tuple
+    ) -> None:
         self._tables: dict[tuple[str, str, str], Table] = {}
         self._rules: dict[Place, tuple[FirewallRule, ...]] = {}
+        self._relevant: dict[tuple[Place, str, str], tuple[FirewallRule, ...]] = {}
         self._bases: dict[tuple[Hook, tuple[str, ...]], list[tuple[Base, Place]]] = {}
         self._ipsets = sets.IpSets(ipsets)
         unread = []
@@ -71,8 +77,9 @@ class Ruleset:
     def base_chains(self, hook: Hook, families: tuple[Family, ...]) -> list[tuple[Base, Place]]:
         """Return the base chains at a hook, of tables of these families, in the order in which the kernel runs them.
 
-        By priority; of equal ones the latest registered comes first (nf_hook_entries_grow() puts it there). When a table
-        was registered is not recorded: higher handles are taken as later, legacy tables as earlier than all others.
+        By priority; of equal ones the latest registered comes first (nf_hook_entries_grow() puts it there). When a
+        table was registered is not recorded: tables are taken as made in the order in which they are listed, legacy
+        ones before all others.
         NAT chains stand where nf_nat runs them.
         """
         key = hook, families
@@ -97,6 +104,18 @@ class Ruleset:
         if place not in self._rules:
             self._rules[place] = self._tables[place.backend, place.family, place.table].rules(place.chain)
         return self._rules[place]
+
+    def relevant(self, place: Place, src: str, dst: str) -> tuple[FirewallRule, ...]:
+        """Return the rules of a chain that may match a packet with these addresses (canonical text), in order.
+
+        Left out are, from long chains, rules that ask for another single address: they need not be parsed. Raises
+        KeyError where there is no such chain.
+        """
+        key = place, src, dst
+        if key not in self._relevant:
+            table = self._tables[place.backend, place.family, place.table]
+            self._relevant[key] = table.relevant(place.chain, src, dst)
+        return self._relevant[key]
 
     def set(self, place: Place, name: str) -> SetFacts | None:
         """Return what a rule of that chain calls by this name: a set of its table, else an ipset; None: not known."""

@@ -12,7 +12,14 @@ from netdoctor.kernel.netfilter.values import address, lladdr
 Key = tuple[str, ...]
 
 #: What the dimensions in the name of a type are.
-_DIMENSIONS = {"ip": "addr", "net": "addr", "port": "inet_service", "mac": "ether_addr", "iface": "ifname", "mark": "mark"}
+_DIMENSIONS = {
+    "ip": "addr",
+    "net": "addr",
+    "port": "inet_service",
+    "mac": "ether_addr",
+    "iface": "ifname",
+    "mark": "mark",
+}
 
 
 class IpSets:

@@ -171,6 +171,8 @@ class _Traversal:
             case m.NoTrack():
                 state.untrack(statement)
                 return None
+            case m.Demand():
+                return self._demand(state, rule, statement)
             case m.Verdict():
                 return self._verdict(state, rule, statement)
             case m.Reject():
@@ -186,6 +188,22 @@ class _Traversal:
                     self._undecided(state, rule) if verdicts is None else self._one_of(state, rule, verdicts)
                 )
         return self._undecided(state, rule)
+
+    def _demand(self, state: Branch, rule: m.FirewallRule, demand: m.Demand) -> bool | None:
+        """Go on within the rule if its later conditions hold too, else behind it."""
+        view = self._view(state)
+        view.rule = rule
+        held = [holds(match, view) for match in demand.matches]
+        if all(held):
+            return None
+        if False in held:
+            state.leave(rule)
+            return True
+        branches = self._fork(state, 2, rule.text)
+        if branches is None:
+            return False
+        branches[0].leave(rule)
+        return True
 
     def _undecided(self, state: Branch, rule: m.FirewallRule) -> bool | None:
         """A target that is not modelled: it may let the packet on, drop it or accept it."""

@@ -13,7 +13,9 @@ _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 #: Options whose one value is taken as it stands, even where it looks like an option or a negation.
-_TEXTS = frozenset(("--comment", "--log-prefix", "--nflog-prefix", "--string", "--hex-string", "--name", "--bytecode"))
+_TEXTS = frozenset(
+    ("--comment", "--log-prefix", "--nflog-prefix", "--string", "--hex-string", "--name", "--bytecode")
+)
 
 
 class Option(NamedTuple):

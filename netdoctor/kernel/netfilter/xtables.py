@@ -13,6 +13,7 @@ from netdoctor.facts.links import Record
 from netdoctor.kernel.netfilter import eb_matches, xt_matches, xt_targets
 from netdoctor.kernel.netfilter.model import Base, Family, FirewallRule, Hook, Match, SetFacts, Unknown
 from netdoctor.kernel.netfilter.names import UndecodedError
+from netdoctor.kernel.netfilter.xt_index import SHORT, AddressIndex
 from netdoctor.kernel.netfilter.xt_options import Context, Parts, take_apart, tokens
 
 _COUNTERS = re.compile(r"\[(\d+):\d+\] ?")
@@ -69,7 +70,7 @@ def split(text: str) -> SavedTable:
 
 
 def bases(family: Family, table: str, saved: SavedTable) -> list[tuple[str, Base]]:
-    """Return the base chains of a table with their names. Raises UndecodedError for a table that is not a standard one."""
+    """Return the base chains of a table with their names. Raises UndecodedError for a table of another name."""
     kin: Family = "ip" if family == "ip6" else family
     found = []
     for name, policy in saved.policies.items():
@@ -80,7 +81,9 @@ def bases(family: Family, table: str, saved: SavedTable) -> list[tuple[str, Base
         priority = _NAT_PRIORITIES[kin].get(name) if nat else _PRIORITIES.get((kin, table))
         if priority is None:
             raise UndecodedError(table)
-        kind = "nat" if nat and kin == "ip" else "route" if table == "mangle" and name == "OUTPUT" else "filter"
+        kind = (
+            "nat" if nat and kin == "ip" else "route" if table == "mangle" and name == "OUTPUT" else "filter"
+        )
         found.append((name, Base(kind, hook, priority, "drop" if policy == "DROP" else "accept")))
     return found
 
@@ -125,6 +128,8 @@ class XtTable:
         self._saved = split(text)
         self._bases = bases(family, table, self._saved)
         self._context = Context(family, frozenset(self._saved.policies), dimensions)
+        self._indexes: dict[str, AddressIndex] = {}
+        self._parsed: dict[tuple[str, int], FirewallRule] = {}
 
     def bases(self) -> list[tuple[str, Base]]:
         """Return the base chains with their names."""
@@ -136,8 +141,22 @@ class XtTable:
 
     def rules(self, chain: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain. Raises KeyError where there is no such chain."""
+        return tuple(self._rule(chain, number) for number in range(1, len(self._saved.lines[chain]) + 1))
+
+    def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
+        """Return the rules of a chain without those that ask for another address. Raises KeyError as `rules`."""
         lines = self._saved.lines[chain]
-        return tuple(rule(line, number, self._context) for number, line in enumerate(lines, 1))
+        if len(lines) <= SHORT:
+            return self.rules(chain)
+        if chain not in self._indexes:
+            self._indexes[chain] = AddressIndex(lines)
+        return tuple(self._rule(chain, number) for number in self._indexes[chain].numbers(src, dst))
+
+    def _rule(self, chain: str, number: int) -> FirewallRule:
+        key = chain, number
+        if key not in self._parsed:
+            self._parsed[key] = rule(self._saved.lines[chain][number - 1], number, self._context)
+        return self._parsed[key]
 
     def set(self, name: str) -> SetFacts | None:
         """Return None: ipsets belong to no table."""

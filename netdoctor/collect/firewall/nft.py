@@ -1,0 +1,76 @@
+"""nftables: tables that iptables-nft and its kin write through their save tools, all others as nft's JSON.
+
+The save tools show what `nft -j` cannot say of an extension; `nft -j` shows what they cannot say of a native rule, and
+leave out without a word. So tables with a standard name are read by both, except very large ones: those are written by
+programs, and nft needs seconds for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netdoctor.collect.access import Access
+from netdoctor.collect.firewall.loaded import Loaded, loaded
+from netdoctor.collect.firewall.saved import refused, tables
+from netdoctor.collect.firewall.tools import ToolError, run
+from netdoctor.facts.firewall import FirewallText
+
+#: The save tool of each family, and the names of the tables that it shows.
+SAVERS = {
+    "ip": ("iptables-nft-save", ("raw", "mangle", "nat", "filter", "security")),
+    "ip6": ("ip6tables-nft-save", ("raw", "mangle", "nat", "filter", "security")),
+    "bridge": ("ebtables-nft-save", ("broute", "nat", "filter")),
+    "arp": ("arptables-nft-save", ("filter",)),
+}
+
+#: Up to so many rules a table with a standard name is also read as JSON (5,000: 0.2 s).
+BOTH_WAYS = 2000
+
+
+def read(access: Access) -> Iterator[FirewallText]:
+    """Yield the tables that see packets. Raises OSError."""
+    found = loaded(access)
+    saved: dict[str, dict[str, str] | ToolError] = {}
+    for table in found:
+        tool, names = SAVERS.get(table.family, ("", ()))
+        if table.name not in names:
+            yield _native(access, table)
+            continue
+        if tool not in saved:
+            saved[tool] = _saved(access, tool)
+        yield _standard(access, table, tool, saved[tool])
+
+
+def _native(access: Access, table: Loaded) -> FirewallText:
+    try:
+        return FirewallText("nft", table.family, "nft", table.name, _json(access, table))
+    except ToolError as error:
+        return FirewallText("nft", table.family, "nft", table.name, error=str(error))
+
+
+def _json(access: Access, table: Loaded) -> str:
+    return run(access, "nft", "-j", "-a", "list", "table", table.family, table.name)
+
+
+def _saved(access: Access, tool: str) -> dict[str, str] | ToolError:
+    """Return the tables that a save tool shows wholly, or its error."""
+    try:
+        text = run(access, tool, "-c")
+    except ToolError as error:
+        return error
+    unsaid = refused(text)
+    return {name: lines for name, lines in tables(text) if name not in unsaid}
+
+
+def _standard(access: Access, table: Loaded, tool: str, saved: dict[str, str] | ToolError) -> FirewallText:
+    """Return a table with a standard name; natively where the save tool does not show it."""
+    if isinstance(saved, ToolError) or table.name not in saved:
+        return _native(access, table)
+    text = FirewallText("nft", table.family, tool, table.name, saved[table.name])
+    if table.uses > BOTH_WAYS:
+        return text
+    try:
+        native = _json(access, table)
+    except ToolError:
+        return text
+    return FirewallText("nft", table.family, tool, table.name, saved[table.name], native)

@@ -1,0 +1,35 @@
+"""What an iptables-save prints, cut into tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_TABLE = re.compile(r"^\*(\S+)$", re.MULTILINE)
+
+#: How iptables-nft-save says that it does not show a table, or not all of it.
+_REFUSED = re.compile(r"^# Table `([^']+)' (?:is incompatible|contains incompatible)", re.MULTILINE)
+
+
+def tables(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the lines of every table; each ends where the next begins."""
+    starts = list(_TABLE.finditer(text))
+    for found, following in zip(starts, [*starts[1:], None], strict=True):
+        end = following.start() if following is not None else len(text)
+        lines = text[found.end() + 1 : end]
+        commit = lines.rfind("\nCOMMIT")
+        yield found[1], lines[: commit + 1] if commit >= 0 else _without_comments(lines)
+
+
+def _without_comments(lines: str) -> str:
+    return "".join(line for line in lines.splitlines(keepends=True) if line.strip() and line[:1] != "#")
+
+
+def refused(text: str) -> set[str]:
+    """Return the tables that the tool shows not at all or not wholly."""
+    return set(_REFUSED.findall(text))
+
+
+def complete(text: str) -> bool:
+    """Tell whether every table that begins is ended. A tool that lacks an extension stops in mid-line."""
+    return text.count("\nCOMMIT") >= len(_TABLE.findall(text))

@@ -1,0 +1,139 @@
+"""What the evaluator says of a probe through the router: the hooks in their order, connection tracking as its rules ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from netdoctor.kernel.netfilter.environment import Environment
+from netdoctor.kernel.netfilter.model import Hook
+from netdoctor.kernel.netfilter.ruleset import Ruleset
+from netdoctor.kernel.netfilter.seen import Seen, Tuple
+from netdoctor.kernel.netfilter.traverse import Result, traverse
+from tests.lab.nf_router import MACS, RST_ACK, SYN, Outcome, Probe
+
+T = TypeVar("T")
+
+CONNTRACK = -200
+#: include/uapi/linux/icmp.h and net/ipv4/icmp.c: the precedence of an ICMP error.
+INTERNETCONTROL = 0xC0
+MOST = 64
+
+
+class Told(NamedTuple):
+    """An outcome with the rules that led to it."""
+
+    outcome: Outcome
+    story: tuple[str, ...]
+
+
+def predict(rules: Ruleset, env: Environment, probe: Probe) -> list[Told]:
+    """All outcomes that the rules allow, the likely one first; more than one where something is undecided."""
+    found: list[Told] = []
+    scripts: list[tuple[int, ...]] = [()]
+    while scripts and len(found) < MOST:
+        script = scripts.pop(0)
+        taken: list[tuple[int, int]] = []
+
+        def choose(what: str, options: Sequence[T], script: tuple[int, ...] = script, taken: list[tuple[int, int]] = taken) -> T:
+            index = script[len(taken)] if len(taken) < len(script) else 0
+            taken.append((index, len(options)))
+            return options[index]
+
+        found.append(Conversation(rules, env, probe, choose).run())
+        chosen = [index for index, _ in taken]
+        for position in range(len(script), len(taken)):
+            scripts.extend((*chosen[:position], other) for other in range(1, taken[position][1]))
+    return found
+
+
+class Conversation:
+    """The probe and its answer."""
+
+    def __init__(self, rules: Ruleset, env: Environment, probe: Probe, choose: Callable[[str, Sequence[T]], T]) -> None:
+        self.rules = rules
+        self.env = env
+        self.probe = probe
+        self.choose = choose
+        self.story: list[str] = []
+        self.tracked = False
+        self.ct_mark = 0
+
+    def run(self) -> Told:
+        """Walk both legs."""
+        arrived = self._leg(self._request(), "NEW")
+        answered = arrived and self._leg(*self._answer())
+        return Told(Outcome(arrived, answered), tuple(self.story))
+
+    def _request(self) -> Seen:
+        p = self.probe
+        icmp = p.proto == 1
+        return Seen(
+            iif="ra", src=p.src, dst=p.dst, proto=p.proto, sport=None if icmp else p.sport, dport=None if icmp else p.dport,
+            icmp_type=8 if icmp else None, icmp_code=0 if icmp else None, tcp_flags=SYN if p.proto == 6 else 0, ttl=p.ttl,
+            tos=p.tos, length=p.length, smac=MACS["a"], dmac=MACS["ra"],
+            ct_original=Tuple(p.src, p.dst, p.sport, p.dport), ct_reply=Tuple(p.dst, p.src, p.dport, p.sport),
+        )  # fmt: skip
+
+    def _answer(self) -> tuple[Seen, str]:
+        p = self.probe
+        back = replace(
+            self._request(), iif="rb", src=p.dst, dst=p.src, ttl=64, smac=MACS["b"], dmac=MACS["rb"], tcp_flags=0,
+            icmp_type=0 if p.proto == 1 else None, ct_replying=True,
+        )  # fmt: skip
+        if p.proto == 1:
+            return back, "ESTABLISHED"
+        if p.proto == 6:
+            return replace(back, sport=p.dport, dport=p.sport, tcp_flags=RST_ACK, length=40), "ESTABLISHED"
+        tos = (p.tos & 0x1E) | INTERNETCONTROL
+        length = min(p.length + 28, 576)
+        error = replace(back, proto=1, icmp_type=3, icmp_code=3, sport=None, dport=None, tos=tos, length=length)
+        return error, "RELATED"
+
+    def _leg(self, seen: Seen, state: str) -> bool:
+        """Prerouting, forwarding, postrouting."""
+        for hook in ("prerouting", "forward", "postrouting"):
+            if hook == "forward":
+                if seen.ttl <= 1:
+                    self.story.append("ttl exceeded")
+                    return False
+                seen = replace(seen, oif="rb" if seen.iif == "ra" else "ra", ttl=seen.ttl - 1)
+            passed = self._hook(hook, seen, state)  # type: ignore[arg-type]
+            if passed is None:
+                return False
+            seen = passed
+        if seen.ct_state == "NEW":
+            self.tracked = True
+        return True
+
+    def _hook(self, hook: Hook, seen: Seen, state: str) -> Seen | None:
+        chains = self.rules.base_chains(hook, ("ip", "inet"))
+        early = [entry for entry in chains if entry[0].priority < CONNTRACK]
+        late = [entry for entry in chains if entry[0].priority >= CONNTRACK]
+        untracked = False
+        if hook == "prerouting":
+            seen = replace(seen, ct_state="INVALID", ct_mark=0)
+            for base, place in early:
+                result = traverse(self.rules, base, place, seen, self.env, self.choose)  # type: ignore[arg-type]
+                seen, untracked = result.seen, untracked or result.notrack
+                if not self._passes(hook, result):
+                    return None
+            known = state == "NEW" or self.tracked
+            state = "UNTRACKED" if untracked else state if known else "INVALID"
+            seen = replace(seen, ct_state=state, ct_mark=self.ct_mark if known else 0)
+            early = []
+        for base, place in (*early, *late):
+            result = traverse(self.rules, base, place, seen, self.env, self.choose)  # type: ignore[arg-type]
+            seen = result.seen
+            if result.ct_mark is not None:
+                self.ct_mark = result.ct_mark
+            if not self._passes(hook, result):
+                return None
+        return seen
+
+    def _passes(self, hook: str, result: Result) -> bool:
+        for hit in result.hits:
+            self.story.append(f"{hook} {hit.place.table} {hit.place.chain} {hit.number} {hit.verdict}: {hit.text}")
+        return result.verdict == "accept"
