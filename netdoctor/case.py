@@ -92,11 +92,11 @@ class Case:
         return self.walk.target or ""
 
     def ip(self, at: Place | int, *words: str) -> Argv:
-        """An ip(8) command for the namespace."""
+        """Return an `ip` command for the namespace (ip(8))."""
         return command.ip(self.id(at), *words)
 
     def bridge(self, at: Place | int, *words: str) -> Argv:
-        """A bridge(8) command for the namespace."""
+        """Return a `bridge` command for the namespace (bridge(8))."""
         return command.bridge(self.id(at), *words)
 
     def sysctl(self, at: Place | int, name: str) -> Argv:

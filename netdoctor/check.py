@@ -1,7 +1,8 @@
 """What a check is: one function that explains one way in which a packet ends, and the page a person reads about it.
 
-A check is found through the entry-point group `netdoctor.checks`, which names packages; every module in them is imported.
-Its first parameter's type says what it explains: an ending (the fault), or a `Walk` (a hazard on an answered path).
+A check is found through the entry-point group `netdoctor.checks`, which names packages; every module in them is
+imported. Its first parameter's type says what it explains: an ending (the fault), or a `Walk` (a hazard on an
+answered path).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The diagnosis: ask the twin, ask the checks, apply the fix in memory, ask again, until the packet and its reply arrive."""
+"""The diagnosis: ask the twin, ask the checks, apply the fix in memory, ask again, until the reply arrives."""
 
 from __future__ import annotations
 
@@ -94,11 +94,7 @@ class Diagnosis:
             if found is None:
                 break
             check, finding, after = found
-            verified = (
-                None
-                if finding.fix is None
-                else after is not None and _gone(answer, after)
-            )
+            verified = None if finding.fix is None else after is not None and _gone(answer, after)
             causes.append(cause_part(now, check, finding, answer.ending, verified))
             if finding.fix is None or after is None or not verified:
                 break
@@ -109,7 +105,7 @@ class Diagnosis:
         return Case(host, self.question, answer.walk, lambda other: _rank(answer, ask(other, self.question)))
 
     def _best(self, host: Host, case: Case, ending: Ending) -> tuple[Check, Finding, Answer | None] | None:
-        """The finding whose fix gets the packet furthest; specific checks before generic ones, in the order of codes."""
+        """The finding whose fix gets the packet furthest; of equals, specific checks first, then by code."""
         before = Answer("unreachable", case.walk, ending)
         best: tuple[tuple[int, int], Check, Finding, Answer | None] | None = None
         for check, finding in self._findings(explaining(ending), ending, case):

@@ -1,7 +1,7 @@
 """The kernel as second witness: each lookup of the walk beside what the running kernel answers to the same question.
 
-What differs is shown, never smoothed over. Errors are compared as the kernel groups them: it answers EINVAL (EXDEV before
-6.18) to a blackhole, a martian and a failed reverse path alike.
+What differs is shown, never smoothed over. Errors are compared as the kernel groups them: it answers EINVAL (EXDEV
+before 6.18) to a blackhole, a martian and a failed reverse path alike.
 """
 
 from __future__ import annotations

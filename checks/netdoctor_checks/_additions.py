@@ -60,7 +60,11 @@ def _reachable_gateway(ns: Namespace, route: Route) -> tuple[tuple[Route, ...], 
     first: list[Route] = []
     hops: list[NextHop] = []
     for hop in route.nexthops:
-        held = [ifa for ifa in ns.addresses(hop.oif) if hop.gateway and ifa.family == 2 and in_prefix(ifa, hop.gateway)]
+        held = [
+            ifa
+            for ifa in ns.addresses(hop.oif)
+            if hop.gateway and ifa.family == 2 and in_prefix(ifa, hop.gateway)
+        ]
         if hop.gateway is None or hop.flags & RTNH_F_ONLINK or _on_link(ns, hop):
             hops.append(hop)
         elif held:

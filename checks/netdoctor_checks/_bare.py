@@ -57,14 +57,21 @@ def clues(case: Case, at: Place, asked: str | None) -> Iterator[Clue]:
         yield Clue(asked, "it is the address asked for", False)
     lladdr = link.address if link is not None else None
     if lladdr and lladdr.startswith(GENERATED):
-        yield Clue(str(ip_address(bytes.fromhex(lladdr[6:].replace(":", "")))), f"its lladdr {lladdr} was made from it")
+        yield Clue(
+            str(ip_address(bytes.fromhex(lladdr[6:].replace(":", "")))),
+            f"its lladdr {lladdr} was made from it",
+        )
     for place in [place for place in case.segment(at) if place.inode != at.inode][:MAX_SIBLINGS]:
         for entry in case.ns(place).neighbours():
             if entry.family == 2 and entry.lladdr == lladdr and entry.ifindex == place.ifindex:
                 yield Clue(entry.dst, f"{case.label(place)} knows it by that lladdr")
     if peer is not None:
         for route in case.ns(peer).routes():
-            if route.family == 2 and route.prefixlen == 32 and any(hop.oif == peer.ifindex for hop in route.nexthops):
+            if (
+                route.family == 2
+                and route.prefixlen == 32
+                and any(hop.oif == peer.ifindex for hop in route.nexthops)
+            ):
                 yield Clue(route.dst, f"{case.label(peer)} has a route to it out of {case.name(peer)}")
     for text, length in prefixes[:1]:
         if 16 <= length < 31:
@@ -88,7 +95,9 @@ def remedies(case: Case, at: Place, clue: Clue, towards: str | None) -> Iterator
     """Fixes that give `at` the address: with the routes that its siblings have, then without."""
     near = prefixes_near(case, at)
     lengths = [
-        length for text, length in near if ip_address(clue.address) in ip_network(f"{text}/{length}", strict=False)
+        length
+        for text, length in near
+        if ip_address(clue.address) in ip_network(f"{text}/{length}", strict=False)
     ]
     if not lengths and not any(length == 32 for _, length in near):
         return

@@ -60,5 +60,8 @@ def ways_nearer(case: Case, inode: int, destination: str) -> Iterator[Route]:
             if place.inode == inode or near.get(place, 0) >= near.get(at, 0):
                 continue
             for ifa in case.addresses(place):
-                found += [(near.get(place, 0), via(case, at, it, ifa.local)) for it in prefixes_of(case, destination)]
+                found += [
+                    (near.get(place, 0), via(case, at, it, ifa.local))
+                    for it in prefixes_of(case, destination)
+                ]
     yield from (route for _, route in sorted(found, key=lambda item: item[0]))

@@ -54,11 +54,19 @@ def _kind(case: Case, at: Place) -> str | None:
 
 def _loose(case: Case, at: Place) -> bool:
     ns, link = case.host.namespace(at.inode), case.link(at)
-    if ns is None or link is None or link.loopback or link.master or link.kind in ("bridge", "vxlan", "macvlan"):
+    if (
+        ns is None
+        or link is None
+        or link.loopback
+        or link.master
+        or link.kind in ("bridge", "vxlan", "macvlan")
+    ):
         return False
     pair = case.peer(at)
     if pair is not None and pair.inode == at.inode:
         return False
     if not ns.links_of_kind("bridge") or case.addresses(at) or conf_or(ns, link.name, "proxy_arp"):
         return False
-    return not any(hop.oif == at.ifindex for route in ns.routes() if route.family == 2 for hop in route.nexthops)
+    return not any(
+        hop.oif == at.ifindex for route in ns.routes() if route.family == 2 for hop in route.nexthops
+    )

@@ -66,7 +66,9 @@ def _forget(case: Case, claim: Claim) -> Iterator[Change]:
     """Delete the neighbour entries that name a device of the claimant as the owner."""
     lladdrs = {link.address for link in case.ns(claim.at).links() if not link.loopback}
     for place in case.segment(claim.at):
-        entry = case.ns(place).neighbour(place.ifindex, claim.address) if place.inode != claim.at.inode else None
+        entry = (
+            case.ns(place).neighbour(place.ifindex, claim.address) if place.inode != claim.at.inode else None
+        )
         if entry is not None and entry.lladdr in lladdrs:
             yield DeleteNeighbour(place.inode, place.ifindex, claim.address)
 

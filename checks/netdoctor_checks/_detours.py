@@ -66,14 +66,21 @@ def _candidates(case: Case, at: Place, route: Route, destination: str) -> Iterat
     for way in ways(case, inode, destination):
         if way.nexthops == route.nexthops:
             continue
-        down = [Place(inode, hop.oif) for hop in way.nexthops if hop.oif and is_down(case, Place(inode, hop.oif))]
+        down = [
+            Place(inode, hop.oif) for hop in way.nexthops if hop.oif and is_down(case, Place(inode, hop.oif))
+        ]
         if down:
             up = bring_up(case, down[0])
             changes: tuple[Change, ...] = (*up.changes, AddRoute(inode, way, True))
             yield Fix(f"{up.summary}, and add the route {words(case, at, way)}", changes)
             continue
         like = replace(
-            way, dst=route.dst, prefixlen=route.prefixlen, priority=route.priority, tos=route.tos, table=route.table
+            way,
+            dst=route.dst,
+            prefixlen=route.prefixlen,
+            priority=route.priority,
+            tos=route.tos,
+            table=route.table,
         )
         if covers(way.dst, min(way.prefixlen, route.prefixlen), route.dst) and _fits(way, route):
             new = words(case, at, like)
@@ -98,5 +105,7 @@ def _removals(case: Case, at: Place, route: Route) -> Iterator[Fix]:
             if any((made.dst, made.prefixlen, made.table) == (route.dst, route.prefixlen, route.table) and
                    made.nexthops[0].oif == route.nexthops[0].oif for made in address_routes(ifa)):  # fmt: skip
                 text = f"{ifa.local}/{ifa.prefixlen}"
-                yield Fix(f"delete the address {text} of {case.name(at)}", (DeleteAddress(at.inode, ifa),), "medium")
+                yield Fix(
+                    f"delete the address {text} of {case.name(at)}", (DeleteAddress(at.inode, ifa),), "medium"
+                )
     yield Fix(f"delete the route {words(case, at, route)}", (DeleteRoute(at.inode, route),), "medium")

@@ -102,7 +102,9 @@ def bring_up(case: Case, place: Place, end: Ending | None = None) -> Fix:
         hop = (NextHop(place.ifindex),)
         lost = Route(2, stepped_in.table, end.destination, 32, "unicast", hop, scope=RT_SCOPE_LINK)
         changes.append(AddRoute(place.inode, lost))
-        return Fix(f"set {case.where(place)} up and its route to {end.destination} again", tuple(changes), "low")
+        return Fix(
+            f"set {case.where(place)} up and its route to {end.destination} again", tuple(changes), "low"
+        )
     return Fix(f"set {case.where(place)} up", tuple(changes), "low")
 
 

@@ -76,6 +76,10 @@ def _dead(case: Case, end: NoRoute) -> Iterator[Fix]:
                 if link is None or not link.up or link.carrier:
                     continue
                 keys = [f"ipv4/conf/{where}/ignore_routes_with_linkdown" for where in ("all", link.name)]
-                changes = tuple(SetSysctl(end.at.inode, key, "0") for key in keys if ns.sysctl(key) not in (None, "0"))
+                changes = tuple(
+                    SetSysctl(end.at.inode, key, "0") for key in keys if ns.sysctl(key) not in (None, "0")
+                )
                 if changes:
-                    yield Fix(f"use routes through {link.name} again although it has no carrier", changes, "medium")
+                    yield Fix(
+                        f"use routes through {link.name} again although it has no carrier", changes, "medium"
+                    )

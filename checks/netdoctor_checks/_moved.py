@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from netdoctor.case import Case
 from netdoctor.facts.records import RT_SCOPE_LINK, NextHop, Route
+from netdoctor.fix.carrier import CarrierOn
 from netdoctor.fix.change import Change, Fix, applied
 from netdoctor.fix.layer2 import SetMaster, SetUp
 from netdoctor.fix.layer3 import AddRoute, SetSysctl
@@ -74,7 +75,7 @@ def return_of(case: Case, stray: Stray, asked: str | None, towards: str | None) 
 def _moved(case: Case, stray: Stray, name: str) -> tuple[int, tuple[Change, ...]]:
     at, peer = stray.at, (stray.peer.inode, stray.peer.ifindex)
     index, changes = move(case.host, at.inode, at.ifindex, stray.home, name, peer)
-    return index, (*changes, SetUp(stray.home, index))
+    return index, (*changes, SetUp(stray.home, index), CarrierOn(*peer))
 
 
 def _usual_name(case: Case, stray: Stray) -> str:
@@ -92,7 +93,7 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
     if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
         return
     near_by = _surroundings(case)
-    misfit = _host_ends(case, end.inode) == [end] and not forwards(case, end)
+    inward, alone = end.inode == near.inode, _host_ends(case, end.inode) == [end]
     for home in _hosts(case, end.inode, near_by):
         ns = case.ns(home)
         taken = ns.link_named(link.name) is not None
@@ -103,6 +104,7 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
             at = Place(home, bridge.index)
             if at in near_by and _shares(case, at, near):
                 yield stray, Fix(f"{summary}, as a port of {bridge.name}", (*changes, join), "high")
+        misfit = inward or (alone and _client(case, end.inode, home))
         if misfit and any(end in near_by and _proxies(case, end) for end in _host_ends(case, home)):
             name = f"veth{link.index}x" if taken else link.name
             route = Route(2, 254, address, 32, "unicast", (NextHop(index),), scope=RT_SCOPE_LINK, protocol=3)
@@ -133,7 +135,17 @@ def _host_ends(case: Case, inode: int) -> list[Place]:
 def _shares(case: Case, bridge: Place, near: Place) -> bool:
     """Tell whether somebody on the bridge has an address of the subnet of `near`."""
     there = [ifa for place in case.segment(bridge) for ifa in case.addresses(place)]
-    return any(ifa.prefixlen < 32 and in_prefix(ifa, own.local) for ifa in there for own in case.addresses(near))
+    return any(
+        ifa.prefixlen < 32 and in_prefix(ifa, own.local) for ifa in there for own in case.addresses(near)
+    )
+
+
+def _client(case: Case, inode: int, home: int) -> bool:
+    """Tell whether a namespace is itself a container of `home`: a pair leads from an address of its own to there."""
+    ends = (Place(inode, link.index) for link in case.ns(inode).links_of_kind("veth"))
+    return any(
+        (far := case.peer(end)) is not None and far.inode == home and case.addresses(end) for end in ends
+    )
 
 
 def _proxies(case: Case, at: Place) -> bool:

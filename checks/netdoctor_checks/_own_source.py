@@ -33,13 +33,19 @@ def ways_out(case: Case, end: MartianSource) -> Iterator[Fix]:
         return
     held = ns.owners(end.source)
     for ifa in sorted(held, key=lambda ifa: (ifa.prefixlen < 32, ifa.ifindex == end.at.ifindex)):
-        summary = f"delete {ifa.local}/{ifa.prefixlen} from {label}, as {case.label(sender_of(case, end))} has it"
+        summary = (
+            f"delete {ifa.local}/{ifa.prefixlen} from {label}, as {case.label(sender_of(case, end))} has it"
+        )
         yield Fix(summary, (DeleteAddress(end.at.inode, ifa),), "medium")
     yield from _without_broadcast(case, end)
     if held:
         yield from _renumbered(case, end)
     accept = SetSysctl(end.at.inode, f"ipv4/conf/{case.name(end.at)}/accept_local", "1")
-    yield Fix(f"accept own addresses as sources on {case.name(end.at)} of {label}: accept_local=1", (accept,), "high")
+    yield Fix(
+        f"accept own addresses as sources on {case.name(end.at)} of {label}: accept_local=1",
+        (accept,),
+        "high",
+    )
 
 
 def _without_broadcast(case: Case, end: MartianSource) -> Iterator[Fix]:
@@ -52,12 +58,17 @@ def _without_broadcast(case: Case, end: MartianSource) -> Iterator[Fix]:
             if ifa.family == 2 and route.type == "broadcast" and in_prefix(ifa, end.source):
                 yield from _widened(case, end, ifa)
         what = f"the {route.type} route for {end.source}"
-        yield Fix(f"delete {what} from the local table of {label}", (DeleteRoute(end.at.inode, route),), "medium")
+        yield Fix(
+            f"delete {what} from the local table of {label}", (DeleteRoute(end.at.inode, route),), "medium"
+        )
 
 
 def _widened(case: Case, end: MartianSource, ifa: Address) -> Iterator[Fix]:
     """Give `ifa` the prefix length that the sender's address has."""
-    lengths = {held.prefixlen for held in case.ns(sender_of(case, end)).owners(end.source)} - {ifa.prefixlen, 32}
+    lengths = {held.prefixlen for held in case.ns(sender_of(case, end)).owners(end.source)} - {
+        ifa.prefixlen,
+        32,
+    }
     for length in sorted(lengths, reverse=True):
         new = replace(ifa, prefixlen=length, broadcast=None)
         changes = (AddAddress(end.at.inode, new), DeleteAddress(end.at.inode, ifa))
@@ -72,7 +83,9 @@ def _renumbered(case: Case, end: MartianSource) -> Iterator[Fix]:
         new = _free(case, ifa)
         if ns is None or new is None:
             continue
-        lost = [r for r in ns.routes() if any(hop.oif == ifa.ifindex for hop in r.nexthops) and r.table != 255]
+        lost = [
+            r for r in ns.routes() if any(hop.oif == ifa.ifindex for hop in r.nexthops) and r.table != 255
+        ]
         kept = [r for r in lost if r not in address_routes(ifa) and r.protocol != RTPROT_KERNEL]
         back: tuple[Change, ...] = tuple(AddRoute(inode, _without_source(r, ifa)) for r in kept)
         changes = (DeleteAddress(inode, ifa), AddAddress(inode, replace(ifa, local=new, address=None)), *back)

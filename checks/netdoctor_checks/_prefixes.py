@@ -23,7 +23,11 @@ def lengths(case: Case, at: Place, ifa: Address) -> list[int]:
     used: Counter[int] = Counter()
     for place in case.segment(at):
         if place.inode != at.inode and case.host.namespace(place.inode) is not None:
-            there = (other for other in case.addresses(place) if other.prefixlen < 31 and in_prefix(other, ifa.local))
+            there = (
+                other
+                for other in case.addresses(place)
+                if other.prefixlen < 31 and in_prefix(other, ifa.local)
+            )
             used.update(other.prefixlen for other in there)
     return [length for length, _ in used.most_common() if length != ifa.prefixlen]
 

@@ -37,7 +37,9 @@ def evidence(case: Case, end: ReversePath) -> tuple[Proof, ...]:
     name = case.name(end.at)
     where = f"leads out of {_devices(case, end, end.route)}" if end.route is not None else "does not exist"
     return (
-        Proof(f"the larger of these two counts: {end.mode}", case.sysctl(end.at, f"ipv4/conf/{name}/rp_filter")),
+        Proof(
+            f"the larger of these two counts: {end.mode}", case.sysctl(end.at, f"ipv4/conf/{name}/rp_filter")
+        ),
         Proof("and this is the one for all interfaces", case.sysctl(end.at, "ipv4/conf/all/rp_filter")),
         Proof(f"the route back to {end.source} {where}", case.ip(end.at, "route", "get", end.source)),
     )
@@ -65,7 +67,9 @@ def _loose_passes(case: Case, end: ReversePath) -> bool:
 def _loose(case: Case, end: ReversePath) -> Fix:
     name = case.name(end.at)
     change = SetSysctl(end.at.inode, f"ipv4/conf/{name}/rp_filter", str(LOOSE))
-    return Fix(f"accept on {name} of {case.label(end.at)} any source that has a route: rp_filter=2", (change,))
+    return Fix(
+        f"accept on {name} of {case.label(end.at)} any source that has a route: rp_filter=2", (change,)
+    )
 
 
 def _off(case: Case, end: ReversePath) -> Fix:

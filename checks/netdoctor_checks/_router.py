@@ -43,16 +43,23 @@ def is_router(case: Case, end: Stopped) -> bool:
     found = lookup(ns, FibFlow(destination_of(end), source, link.name))
     if isinstance(found, FibHit):
         return any(hop.oif != link.index for hop in found.nexthops)
-    others = [other for other in ns.links() if not other.loopback and not other.master and other.index != link.index]
+    others = [
+        other for other in ns.links() if not other.loopback and not other.master and other.index != link.index
+    ]
     return any(case.addresses(Place(end.at.inode, other.index)) for other in others)
 
 
-def turned_on(case: Case, end: Stopped, name: str, title: str, explanation: str, at: Place) -> Iterator[Finding]:
+def turned_on(
+    case: Case, end: Stopped, name: str, title: str, explanation: str, at: Place
+) -> Iterator[Finding]:
     """The finding that sets the sysctl `name` to 1.
 
     Where the namespace is no router, forwarding is not what is wrong; then it is offered only if it mends everything.
     """
-    summary, changes = f"turn forwarding on in {case.label(end.at)}: {name}=1", (SetSysctl(at.inode, name, "1"),)
+    summary, changes = (
+        f"turn forwarding on in {case.label(end.at)}: {name}=1",
+        (SetSysctl(at.inode, name, "1"),),
+    )
     fix: Fix | None = Fix(summary, changes)
     if not is_router(case, end):
         explanation += f" It has no other way to {destination_of(end)} and may not be meant to forward."

@@ -38,7 +38,9 @@ def ways(case: Case, inode: int, destination: str) -> Iterator[Route]:
 
 def network(ifa: Address) -> tuple[str, int]:
     """The prefix of an interface address."""
-    return str(ip_interface(f"{ifa.address or ifa.local}/{ifa.prefixlen}").network.network_address), ifa.prefixlen
+    return str(
+        ip_interface(f"{ifa.address or ifa.local}/{ifa.prefixlen}").network.network_address
+    ), ifa.prefixlen
 
 
 def layer3_devices(ns: Namespace) -> list[Link]:
@@ -109,7 +111,9 @@ def _direct(case: Case, inode: int, destination: str) -> Iterator[Route]:
             hops = (NextHop(at.ifindex),)
             for ifa in case.addresses(at):
                 if in_prefix(ifa, destination) and ifa.prefixlen < 32:
-                    yield Route(2, 254, *network(ifa), "unicast", hops, ifa.local, scope=RT_SCOPE_LINK, protocol=2)
+                    yield Route(
+                        2, 254, *network(ifa), "unicast", hops, ifa.local, scope=RT_SCOPE_LINK, protocol=2
+                    )
             for prefix in _owner_networks(case, [owner], destination):
                 yield Route(2, 254, *prefix, "unicast", hops, scope=RT_SCOPE_LINK, protocol=RTPROT_BOOT)
 
@@ -147,6 +151,8 @@ def gateways(case: Case, at: Place, destination: str) -> Iterator[tuple[Place, s
 
 
 def _owner_networks(case: Case, owners: list[Place], destination: str) -> list[tuple[str, int]]:
-    held = [ifa for owner in owners for ifa in case.ns(owner).owners(destination) if ifa.ifindex == owner.ifindex]
+    held = [
+        ifa for owner in owners for ifa in case.ns(owner).owners(destination) if ifa.ifindex == owner.ifindex
+    ]
     found = [network(ifa) for ifa in held if 8 < ifa.prefixlen < 32]
     return [*dict.fromkeys(found), (destination, 32)]

@@ -36,7 +36,9 @@ def address_claimed_twice(walk: Walk, case: Case) -> Iterator[Finding]:
     ## Often taken for
     An application that fails now and then. `ping` alone will never tell: it is answered either way.
     """
-    holders = case.owners(case.target)
+    # Whoever else has it was met by the ARP request; where none was sent, nobody is read for this alone.
+    met = dict.fromkeys(step.at.inode for step in walk.steps)
+    holders = [Place(inode, ifa.ifindex) for inode in met for ifa in case.ns(inode).owners(case.target)]
     if walk.reply_from is None or len(holders) < 2:
         return
     answering = [place for place in holders if place.inode == walk.reply_from]

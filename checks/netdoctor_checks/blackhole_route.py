@@ -39,5 +39,7 @@ def blackhole_route(end: NoRoute, case: Case) -> Iterator[Finding]:
         return
     what = "the nexthop object of the route" if route.type == "unicast" else "the route"
     silent = "and drops it without a word" if end.forwarding else "and the sender gets EINVAL"
-    explanation = f"The kernel looks {end.destination} up in {case.label(end.at)}, {what} says blackhole, {silent}."
+    explanation = (
+        f"The kernel looks {end.destination} up in {case.label(end.at)}, {what} says blackhole, {silent}."
+    )
     yield from refused(case, end, "blackhole", explanation)

@@ -38,5 +38,7 @@ def duplicate_address(end: Ending, case: Case) -> Iterator[Finding]:
         return
     label, right = case.label(claim.at), case.label(claim.rightful)
     title = f"{label} has the address {claim.address}, which is {right}'s"
-    why = f"The packet for {claim.address} went to {label} in place of {right}, because both have that address."
+    why = (
+        f"The packet for {claim.address} went to {label} in place of {right}, because both have that address."
+    )
     yield from finding(case, claim, title, why)

@@ -49,9 +49,14 @@ def gateway_address_missing(end: NeighbourUnresolved, case: Case) -> Iterator[Fi
             continue
         proofs = [
             Proof(f"{name} does not have {hop.address}", case.ip(home, "addr", "show", "dev", name)),
-            Proof(f"{case.label(hop.at)} sends via {hop.address}", case.ip(hop.at, "route", "get", end.packet.dst)),
+            Proof(
+                f"{case.label(hop.at)} sends via {hop.address}",
+                case.ip(hop.at, "route", "get", end.packet.dst),
+            ),
         ]
-        proofs += [Proof(f"so does {case.label(place)}", case.ip(place, "route", "show")) for place in used[:1]]
+        proofs += [
+            Proof(f"so does {case.label(place)}", case.ip(place, "route", "show")) for place in used[:1]
+        ]
         yield Finding(
             f"the gateway {hop.address} of {case.label(hop.at)} is configured nowhere",
             f"{case.where(hop.at)} asks for the lladdr of {hop.address}; {case.where(home)} is next to it and could "

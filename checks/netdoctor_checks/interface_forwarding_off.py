@@ -43,5 +43,7 @@ def interface_forwarding_off(end: Stopped, case: Case) -> Iterator[Finding]:
         f"the packet for {destination_of(end)} that came in by {name} is dropped."
     )
     if isinstance(end, ArpNotAnswered):
-        explanation = f"{end.sender} asks by {name} who has {end.address}; a proxy answers only where it forwards."
+        explanation = (
+            f"{end.sender} asks by {name} who has {end.address}; a proxy answers only where it forwards."
+        )
     yield from turned_on(case, end, f"ipv4/conf/{name}/forwarding", title, explanation, end.at)

@@ -8,7 +8,9 @@ from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoAddr
 
 
 @check("LNK003")
-def interface_missing(end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered, case: Case) -> Finding | None:
+def interface_missing(
+    end: NoAddress | NoRoute | NeighbourUnresolved | ArpNotAnswered, case: Case
+) -> Finding | None:
     """The container has no network device.
 
     ## What it means

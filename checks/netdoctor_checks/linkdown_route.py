@@ -46,7 +46,9 @@ def linkdown_route(end: NoCarrier | LinkDown, case: Case) -> Iterator[Finding]:
         if any(owner in case.segment(out) for owner in case.owners(decision.flow.dst)):
             continue
         key = f"ipv4/conf/{link.name}/ignore_routes_with_linkdown"
-        ignore = Fix(f"pass over routes through {link.name} while it has no carrier", (SetSysctl(out.inode, key, "1"),))
+        ignore = Fix(
+            f"pass over routes through {link.name} while it has no carrier", (SetSysctl(out.inode, key, "1"),)
+        )
         label = case.label(out)
         for fix in (removal(case, out.inode, route), ignore):
             if not link.up or case.progress(applied(case.host, fix.changes)) < FURTHER:

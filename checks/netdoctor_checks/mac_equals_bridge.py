@@ -64,7 +64,10 @@ def _finding(case: Case, side: Place, bridge: Place) -> Finding:
         f"{case.name(bridge)} takes frames for {address} for its own and passes them up to {case.label(bridge)}; "
         f"{case.label(side)} does not get them.",
         side,
-        tuple(Proof(f"{case.where(p)} has {address}", case.ip(p, "link", "show", "dev", case.name(p))) for p in pair),
+        tuple(
+            Proof(f"{case.where(p)} has {address}", case.ip(p, "link", "show", "dev", case.name(p)))
+            for p in pair
+        ),
         another_lladdr(case, side),
     )
 

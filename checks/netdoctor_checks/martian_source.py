@@ -42,10 +42,14 @@ def martian_source(end: MartianSource, case: Case) -> Iterator[Finding]:
     explanation = f"{end.source} comes in by {name}, and {label} has that address itself: a martian source."
     if returned(case, end):
         title = f"{label} gets its own packet from {end.source} back by {name}"
-        explanation = f"What {label} sent was routed back to it; a packet with an own address as source is dropped."
+        explanation = (
+            f"What {label} sent was routed back to it; a packet with an own address as source is dropped."
+        )
     elif not owned:
         title = f"{label} drops packets from {end.source}, which is a special address there"
-        explanation = f"The local table of {label} has an entry for {end.source}, so it cannot be a sender: a martian."
+        explanation = (
+            f"The local table of {label} has an entry for {end.source}, so it cannot be a sender: a martian."
+        )
     proofs = (
         Proof(f"what {label} holds of {end.source}", case.ip(end.at, "route", "show", "table", "local")),
         Proof(f"the addresses of {label}", case.ip(end.at, "-br", "addr", "show")),

@@ -44,9 +44,13 @@ def neighbour_unresolved(end: NeighbourUnresolved | ArpNotAnswered, case: Case) 
     shown = case.ip(at, "neigh", "show", "to", address, "dev", case.name(at))
     proofs = [Proof(f"{address} has no lladdr on {case.name(at)}", shown)]
     for place in held[:2]:
-        proofs.append(Proof(f"{address} is on {case.where(place)}", case.ip(place, "addr", "show", "to", address)))
+        proofs.append(
+            Proof(f"{address} is on {case.where(place)}", case.ip(place, "addr", "show", "to", address))
+        )
     if isinstance(end, ArpNotAnswered) and end.why in ("no-route", "forwarding-off"):
-        proofs.append(Proof(f"{case.label(end.at)} does not forward to it", case.ip(end.at, "route", "get", address)))
+        proofs.append(
+            Proof(f"{case.label(end.at)} does not forward to it", case.ip(end.at, "route", "get", address))
+        )
     return Finding(
         f"nobody answers {case.where(at)} for {address}",
         f"{case.where(at)} asks who has {address}, and gets no answer: {who}. The packet waits and is discarded.",

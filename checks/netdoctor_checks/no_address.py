@@ -64,7 +64,9 @@ def _suspects(case: Case, end: Bare) -> list[Place]:
     own = device(case, known) if known is not None and bare(case.ns(known)) else None
     if own is not None:
         return [own]
-    found = [place for place in case.segment(hop.at) if place.inode != hop.at.inode and unaddressed(case, place)]
+    found = [
+        place for place in case.segment(hop.at) if place.inode != hop.at.inode and unaddressed(case, place)
+    ]
     return [place for place in found if _was(case, place, hop.address)] or (found if len(found) == 1 else [])
 
 

@@ -46,7 +46,9 @@ def no_route(end: NoRoute | ForwardingOff | ArpNotAnswered, case: Case) -> Itera
         return
     title = f"{label} has no route to {end.destination}"
     what = "its reply to" if end.flow.leg == "reply" else "a packet for"
-    explanation = f"{label} cannot send {what} {end.destination}: no route covers it ({end.error}), so nothing is sent."
+    explanation = (
+        f"{label} cannot send {what} {end.destination}: no route covers it ({end.error}), so nothing is sent."
+    )
     words = ("route", "get", end.destination) + (("from", end.source) if end.source else ())
     proof = Proof(f"{label} finds no way to {end.destination}", case.ip(end.at, *words))
     yield from missing_route(case, end, title, explanation, proof)

@@ -50,7 +50,11 @@ def _moves(case: Case, hop: Sought, owner: Place) -> Iterator[tuple[int, Place, 
             now = Place(port.inode, (link.master if (link := case.link(port)) is not None else None) or 0)
             for bridge in bridges(case, far, port.inode):
                 if case.peer(port) is not None and now != near:
-                    yield members(case, bridge, address, port) - members(case, now, address, port), port, bridge
+                    yield (
+                        members(case, bridge, address, port) - members(case, now, address, port),
+                        port,
+                        bridge,
+                    )
 
 
 def _finding(case: Case, hop: Sought, owner: Place, port: Place, bridge: Place) -> Finding:
@@ -65,7 +69,9 @@ def _finding(case: Case, hop: Sought, owner: Place, port: Place, bridge: Place) 
         (
             Proof(f"{name} has the master {now}", case.ip(port, "link", "show", "dev", name)),
             Proof(f"{wanted} has other members of the subnet", case.bridge(port, "link", "show")),
-            Proof(f"{case.where(owner)} has {hop.address}", case.ip(owner, "addr", "show", "to", hop.address)),
+            Proof(
+                f"{case.where(owner)} has {hop.address}", case.ip(owner, "addr", "show", "to", hop.address)
+            ),
         ),
         Fix(f"move {name} to {wanted}", (SetMaster(port.inode, port.ifindex, bridge.ifindex),), "medium"),
     )

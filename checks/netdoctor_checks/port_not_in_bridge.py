@@ -49,7 +49,10 @@ def port_not_in_bridge(end: Apart, case: Case) -> Iterator[Finding]:
                 (
                     Proof(f"{name} shows no master", case.ip(port, "-d", "link", "show", "dev", name)),
                     Proof(f"{name} is not among the ports of {wanted}", case.bridge(port, "link", "show")),
-                    Proof(f"{case.where(owner)} has {hop.address}", case.ip(owner, "addr", "show", "to", hop.address)),
+                    Proof(
+                        f"{case.where(owner)} has {hop.address}",
+                        case.ip(owner, "addr", "show", "to", hop.address),
+                    ),
                 ),
                 Fix(f"make {name} a port of {wanted}", (join,)),
             )

@@ -54,7 +54,10 @@ def prefix_too_wide(end: NeighbourUnresolved | ArpNotAnswered, case: Case) -> It
                     hop.at,
                     (
                         Proof(f"{name} has {text}", case.ip(hop.at, "addr", "show", "dev", name)),
-                        Proof(f"{hop.address} is taken for a neighbour", case.ip(hop.at, "route", "get", hop.address)),
+                        Proof(
+                            f"{hop.address} is taken for a neighbour",
+                            case.ip(hop.at, "route", "get", hop.address),
+                        ),
                     ),
                     fix,
                 )

@@ -35,7 +35,12 @@ def proxy_arp_missing(end: NeighbourUnresolved, case: Case) -> Finding | None:
     A missing gateway. Nobody has 169.254.1.1 on healthy hosts either.
     """
     host_end, address = case.peer(end.at), end.asker.address
-    if host_end is None or host_end.inode == end.at.inode or tunnelled(case, end) or not _routed(case, host_end):
+    if (
+        host_end is None
+        or host_end.inode == end.at.inode
+        or tunnelled(case, end)
+        or not _routed(case, host_end)
+    ):
         return None
     if owned_nearby(case, Sought(end.at, address)):
         return None
@@ -51,7 +56,9 @@ def proxy_arp_missing(end: NeighbourUnresolved, case: Case) -> Finding | None:
         host_end,
         (
             Proof(f"proxy_arp is 0 on {name}", case.sysctl(host_end, sysctl)),
-            Proof(f"{case.label(end.at)} sends via {address}", case.ip(end.at, "route", "get", end.packet.dst)),
+            Proof(
+                f"{case.label(end.at)} sends via {address}", case.ip(end.at, "route", "get", end.packet.dst)
+            ),
         ),
         Fix(f"let {name} proxy ARP", (SetSysctl(host_end.inode, sysctl, "1"),)),
     )
@@ -64,4 +71,6 @@ def _routed(case: Case, at: Place) -> bool:
 
 def _siblings_do(case: Case, at: Place) -> bool:
     ns = case.ns(at)
-    return any(conf_or(ns, link.name, "proxy_arp") for link in ns.links_of_kind("veth") if link.index != at.ifindex)
+    return any(
+        conf_or(ns, link.name, "proxy_arp") for link in ns.links_of_kind("veth") if link.index != at.ifindex
+    )

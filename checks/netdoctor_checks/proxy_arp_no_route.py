@@ -53,7 +53,9 @@ def proxy_arp_no_route(end: ArpNotAnswered | ReversePath | MartianSource, case: 
             end.at,
             (
                 Proof(f"proxy_arp is on for {name}", case.sysctl(end.at, f"ipv4/conf/{name}/proxy_arp")),
-                Proof(f"no other device leads to {end.address}", case.ip(end.at, "route", "get", end.address)),
+                Proof(
+                    f"no other device leads to {end.address}", case.ip(end.at, "route", "get", end.address)
+                ),
             ),
             Fix(f"add the route {new} in {label}", (AddRoute(end.at.inode, route, True),), "medium"),
         )

@@ -46,7 +46,9 @@ def rogue_answer(end: Taken, case: Case) -> Finding | None:
     hops, _ = fib.route_nexthops(case.ns(at), route)
     gateway = next((hop.gateway for hop in hops if hop.oif == at.ifindex), None)
     address = gateway or destination(case, end)
-    owners = [place for place in case.owners(address) if place in case.segment(at) and place.inode != at.inode]
+    owners = [
+        place for place in case.owners(address) if place in case.segment(at) and place.inode != at.inode
+    ]
     true = [place for place in owners if place.inode != end.at.inode]
     changes = [*_silence(case, end.at, address), *_forget(case, at, address, end.at)] if true else []
     if not changes:

@@ -44,9 +44,13 @@ def routing_loop(end: TtlExceeded, case: Case) -> Iterator[Finding]:
     labels = [case.label(turn.inode) for turn in turns]
     destination = end.packet.dst
     title = f"packets to {destination} go round between {' and '.join(sorted(labels))}"
-    explanation = f"{', '.join(labels)} pass the packet on in a circle until its TTL is spent; it ends in {labels[-1]}."
+    explanation = (
+        f"{', '.join(labels)} pass the packet on in a circle until its TTL is spent; it ends in {labels[-1]}."
+    )
     for turn in turns:
-        question = case.ip(turn.inode, "route", "get", destination, "from", end.packet.src, "iif", turn.flow.iif)
+        question = case.ip(
+            turn.inode, "route", "get", destination, "from", end.packet.src, "iif", turn.flow.iif
+        )
         proofs = [Proof(f"{case.label(turn.inode)} sends it on in the circle", question)]
         for other in (other for other in turns if other is not turn):
             listed = case.ip(other.inode, "route", "show", "to", "match", destination)

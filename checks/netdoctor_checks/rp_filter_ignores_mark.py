@@ -47,7 +47,13 @@ def rp_filter_ignores_mark(end: ReversePath, case: Case) -> Finding | None:
         end.at,
         (
             Proof("the mark does not count", case.sysctl(end.at, key)),
-            Proof("the way back with the mark", case.ip(end.at, "route", "get", end.source, "mark", f"{end.mark:#x}")),
+            Proof(
+                "the way back with the mark",
+                case.ip(end.at, "route", "get", end.source, "mark", f"{end.mark:#x}"),
+            ),
         ),
-        Fix(f"let the mark count on {link.name} in {label}: src_valid_mark=1", (SetSysctl(end.at.inode, key, "1"),)),
+        Fix(
+            f"let the mark count on {link.name} in {label}: src_valid_mark=1",
+            (SetSysctl(end.at.inode, key, "1"),),
+        ),
     )

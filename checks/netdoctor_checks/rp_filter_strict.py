@@ -39,6 +39,8 @@ def rp_filter_strict(end: ReversePath, case: Case) -> Iterator[Finding]:
         return
     label, name = case.label(end.at), case.name(end.at)
     title = f"rp_filter=1 on {name} in {label} drops packets from {end.source}"
-    explanation = f"{name} accepts only sources that {label} would answer through it, and {way_back(case, end)}."
+    explanation = (
+        f"{name} accepts only sources that {label} would answer through it, and {way_back(case, end)}."
+    )
     for fix in ways_out(case, end):
         yield Finding(title, explanation, end.at, evidence(case, end), fix)

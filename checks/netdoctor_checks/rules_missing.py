@@ -54,7 +54,11 @@ def rules_missing(end: Ending, case: Case) -> Iterator[Finding]:
             f"{label} has no policy rule for table {names} where it should stand",
             f"The kernel asks tables in the order of the rules; {label} asks {names} too late or never.",
             Place(inode, 0),
-            (Proof(f"the rule for {names} is gone, or stands behind another", case.ip(inode, "rule", "show")),),
+            (
+                Proof(
+                    f"the rule for {names} is gone, or stands behind another", case.ip(inode, "rule", "show")
+                ),
+            ),
             Fix(f"put the rule for table {names} back in {label}", changes, "low"),
         )
 

@@ -37,9 +37,19 @@ def source_unroutable(end: Ending, case: Case) -> Finding | None:
     ## Often taken for
     A missing route on the far side. For the sender's ordinary address the route is there.
     """
-    first = next((step for step in case.walk.steps if step.stage == "route" and step.action == "output"), None)
-    route = next((fact for fact in first.facts if isinstance(fact, Route)), None) if first is not None else None
-    if first is None or route is None or route.prefsrc is None or route.protocol == 2 or case.question.source.address:
+    first = next(
+        (step for step in case.walk.steps if step.stage == "route" and step.action == "output"), None
+    )
+    route = (
+        next((fact for fact in first.facts if isinstance(fact, Route)), None) if first is not None else None
+    )
+    if (
+        first is None
+        or route is None
+        or route.prefsrc is None
+        or route.protocol == 2
+        or case.question.source.address
+    ):
         return None
     at = first.at
     primary = next((ifa.local for ifa in case.addresses(at) if not ifa.secondary), None)

@@ -43,7 +43,9 @@ def ttl_too_small(end: TtlExceeded, case: Case) -> Finding | None:
     if turns or ns is None:
         return None
     ttl, label, name = number(ns, KEY, USUAL), ns.id.label, case.name(end.at)
-    started = f"packets from {label} start with TTL {ttl}" if ttl < USUAL else f"packets from {label} are spent"
+    started = (
+        f"packets from {label} start with TTL {ttl}" if ttl < USUAL else f"packets from {label} are spent"
+    )
     changes = (SetSysctl(sender, KEY, str(USUAL)),)
     return Finding(
         f"{started}, which ends in {case.label(end.at)}",

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
-from netdoctor.kernel.endings import ForwardingOff, NoAddress, NoRoute
+from netdoctor.kernel.endings import ForwardingOff, NoAddress, NoRoute, TtlExceeded
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._moved import Stray, host_end_astray, return_of, strays
 from netdoctor_checks._wiring import Missed, destination, helps, sending_route
 
-Ends = Missed | NoAddress | NoRoute | ForwardingOff
+Astray = Missed | NoRoute | ForwardingOff | TtlExceeded
+Ends = Astray | NoAddress
 
 
 @check("LNK004")
@@ -37,7 +38,7 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A container that lost its network: on the host the port looks healthy.
     """
-    if isinstance(end, Missed | ForwardingOff):
+    if isinstance(end, Astray):
         for near, address in _ends(case, end):
             for stray, fix in host_end_astray(case, near, address):
                 if helps(case, *fix.changes):
@@ -47,7 +48,9 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     if case.host.namespace(inode) is None or any(not link.loopback for link in case.ns(inode).links()):
         return
     at_source = inode == question.source.inode
-    asked, towards = (None, question.destination.address) if at_source else (question.destination.address, None)
+    asked, towards = (
+        (None, question.destination.address) if at_source else (question.destination.address, None)
+    )
     for stray in strays(case, inode)[:3]:
         for _, fix in return_of(case, stray, asked, towards):
             if not helps(case, *fix.changes):
@@ -55,9 +58,9 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
             yield _finding(case, stray, fix)
 
 
-def _ends(case: Case, end: Missed | ForwardingOff) -> list[tuple[Place, str]]:
+def _ends(case: Case, end: Astray) -> list[tuple[Place, str]]:
     """The containers' devices on both sides of what failed, with the address each is reached by."""
-    sent = sending_route(case, end.step, end.at.inode if isinstance(end, ForwardingOff) else None)
+    sent = sending_route(case, end.step, None if isinstance(end, Missed) else end.at.inode)
     owners = case.owners(destination(case, end))
     near = dict.fromkeys([*([sent[0]] if sent is not None else []), *owners])
     return [(place, held[0].local) for place in near if (held := case.addresses(place))]
@@ -70,7 +73,9 @@ def _finding(case: Case, stray: Stray, fix: Fix) -> Finding:
         f"The pair of {case.where(stray.peer)} leads to {case.label(stray.at)}, where {name} has no address or bridge.",
         stray.at,
         (
-            Proof(f"{name} is in {case.label(stray.at)}", case.ip(stray.at, "-d", "link", "show", "dev", name)),
+            Proof(
+                f"{name} is in {case.label(stray.at)}", case.ip(stray.at, "-d", "link", "show", "dev", name)
+            ),
             Proof(f"what {home} has instead", case.ip(stray.home, "-br", "link", "show")),
         ),
         fix,

@@ -121,6 +121,7 @@ class LiveHost:
         except OSError as error:
             self.note_failure(f"namespace {found.label}", error)
             return None
+        self._peers.meet(inode)
         return LiveNamespace(self, found)
 
     def resolve(self, namespace: NamespaceId, nsid: int) -> int | None:

@@ -33,6 +33,10 @@ class Peers:
         self._asked: dict[int, set[int]] = {}
         self._hubs: Counter[int] = Counter({host_inode: 1})
 
+    def meet(self, inode: int) -> None:
+        """Take in that a question is about this namespace: its links likely lead to others that are asked about too."""
+        self._hubs[inode] += 1
+
     def resolve(
         self, inode: int, nsid: int, route: Conversation, candidates: Iterable[NamespaceId]
     ) -> int | None:

@@ -1,7 +1,8 @@
 """A namespace and a host: what the twin and the checks ask for, and the snapshot that answers without root.
 
-Every source of facts (live host, snapshot file, another source with fixes laid over it) is a `Host` made of `Namespace`s.
-A namespace loads each kind of fact on first use; the narrow questions (`owners`, `routes_to`) exist so that a live
+Every source of facts (live host, snapshot file, another source with fixes laid over it) is a `Host` made of
+`Namespace`s. A namespace loads each kind of fact on first use; the narrow questions (`owners`, `routes_to`)
+exist so that a live
 source can answer them without decoding what the packet never meets.
 """
 
@@ -138,8 +139,9 @@ class Namespace(Protocol):
         """The interface addresses equal to `address`."""
 
     def indifferent(self, ifindex: int, address: str) -> bool:
-        """Certain, at little cost, that an ARP request for `address` that comes in by `ifindex` ends here unheard:
-        a plain pair's end that is up, in a namespace that does not own the address and does not forward from it.
+        """Certain, at little cost, that an ARP request for `address` that comes in by `ifindex` ends here unheard.
+
+        So it is at a plain pair's end that is up, in a namespace that neither owns the address nor forwards from there.
         """
 
     def routes(self) -> tuple[Route, ...]:

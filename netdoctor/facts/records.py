@@ -40,7 +40,7 @@ NUD_FIXED = ("PERMANENT", "NOARP")
 
 
 class Address(Record, frozen=True):
-    """An address of an interface. `local` is the interface's own, `address` the prefix's (the peer's on point-to-point)."""
+    """An address of an interface. `local` is its own, `address` the prefix's (on point-to-point, the peer's)."""
 
     ifindex: int
     family: int
@@ -72,7 +72,7 @@ class NextHop(Record, frozen=True):
 
 
 class Route(Record, frozen=True):
-    """One FIB entry. `type` is the name iproute2 prints (unicast, local, broadcast, blackhole, unreachable, prohibit, throw)."""
+    """One FIB entry. `type` is iproute2's name: unicast, local, broadcast, blackhole, unreachable, prohibit, throw."""
 
     family: int
     table: int

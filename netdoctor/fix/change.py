@@ -1,4 +1,4 @@
-"""What a fix is made of: a `Change` alters the facts of one namespace and names the commands that do the same for real."""
+"""What a fix is made of: a `Change` alters the facts and names the commands that do the same for real."""
 
 from __future__ import annotations
 

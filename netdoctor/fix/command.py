@@ -11,17 +11,20 @@ NETNS_RUN_DIR = "/run/netns"
 
 
 def ip(ns: NamespaceId, *arguments: str) -> Argv:
-    """An ip(8) command for the namespace."""
+    """Return an `ip` command for the namespace (ip(8))."""
     return _iproute("ip", ns, arguments)
 
 
 def bridge(ns: NamespaceId, *arguments: str) -> Argv:
-    """A bridge(8) command for the namespace."""
+    """Return a `bridge` command for the namespace (bridge(8))."""
     return _iproute("bridge", ns, arguments)
 
 
 def sysctl(ns: NamespaceId, name: str, value: str | None = None) -> Argv:
-    """A sysctl(8) command that reads `net/NAME`, or sets it. Dots are used where no name on the way has one."""
+    """Return a `sysctl` command (sysctl(8)) that reads `net/NAME`, or sets it.
+
+    Dots are used where no name on the way has one.
+    """
     full = f"net/{name}"
     full = full if "." in full else full.replace("/", ".")
     words = ("sysctl", full) if value is None else ("sysctl", "-w", f"{full}={value}")

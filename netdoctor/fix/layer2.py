@@ -104,7 +104,7 @@ class SetPort(Change, frozen=True):
 
 
 class SetPortState(Change, frozen=True):
-    """Set a bridge port forwarding; with `stop_stp` the bridge's spanning tree is switched off first, and all ports set.
+    """Set a bridge port forwarding; with `stop_stp` the bridge's spanning tree is switched off first, all ports set.
 
     Switching it off leaves a port in the state that it had; while it is on, br_set_port_state() refuses with EBUSY.
     """
@@ -128,7 +128,11 @@ class SetPortState(Change, frozen=True):
         if not self.stop_stp:
             return [command.bridge(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), "state", "3")]
         name = name_of(ns, self.bridge)
-        waiting = [port for port in ns.ports(self.bridge) if port.up and port.port is not None and port.port.state != 3]
+        waiting = [
+            port
+            for port in ns.ports(self.bridge)
+            if port.up and port.port is not None and port.port.state != 3
+        ]
         return [
             command.ip(ns.id, "link", "set", "dev", name, "type", "bridge", "stp_state", "0"),
             *(command.bridge(ns.id, "link", "set", "dev", port.name, "state", "3") for port in waiting),
@@ -285,7 +289,9 @@ class DeleteFdb(Change, frozen=True):
             entry
             for entry in draft.fdb
             if entry != mine
-            and not (everywhere and (entry.lladdr, entry.ifindex, entry.dst) == (mine.lladdr, mine.ifindex, None))
+            and not (
+                everywhere and (entry.lladdr, entry.ifindex, entry.dst) == (mine.lladdr, mine.ifindex, None)
+            )
         )
 
     def commands(self, ns: Namespace) -> list[Argv]:

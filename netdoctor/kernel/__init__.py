@@ -1,0 +1,1 @@
+"""The twin of the forwarding plane: pure functions that move one packet through the facts of a host."""

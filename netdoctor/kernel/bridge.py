@@ -25,7 +25,7 @@ LEARNING = 2
 
 
 class Passage(Record, frozen=True):
-    """One frame on its way through one bridge. `ingress` is None where the host itself sends it; `vid` 0 without VLANs."""
+    """One frame on its way through a bridge. `ingress` is None where the host sends it; `vid` 0 without VLANs."""
 
     bridge: Place
     ingress: Place | None

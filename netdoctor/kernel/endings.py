@@ -259,7 +259,8 @@ class NotModelled(Ending, frozen=True):
 class Undecided(Record, frozen=True):
     """Something on the way that is not modelled and may drop the packet; the walk went on as if it did not.
 
-    `command` shows it, inside the namespace of `at`; `device` tells what hangs on the device from what is the namespace's.
+    `command` shows it, inside the namespace of `at`; `device` tells what hangs on the device from what is the
+    namespace's.
     """
 
     at: Place

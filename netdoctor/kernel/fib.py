@@ -103,7 +103,7 @@ def table_lookup(ns: Namespace, table: int, flow: FibFlow) -> FibHit | FibMiss |
 
 
 def _merged(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
-    """Without rules of one's own local and main are one trie: the longest prefix of both wins, local first among equals.
+    """Without rules of one's own local and main are one trie: the longest prefix of both wins, local before main.
 
     fib_trie_unmerge() splits them with the first rule; a `throw` then only ends the table.
     """

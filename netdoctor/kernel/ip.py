@@ -1,4 +1,7 @@
-"""IPv4 above layer 2: sending, receiving, forwarding, and the echo itself (net/ipv4/ip_input.c, ip_forward.c, ip_output.c, icmp.c)."""
+"""IPv4 above layer 2: sending, receiving, forwarding, and the echo itself.
+
+net/ipv4/ip_input.c, ip_forward.c, ip_output.c, icmp.c.
+"""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def from_child(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
 
 
 def take(walk: Walk, at: Place, frame: Frame, parent: int) -> bool:
-    """macvlan_handle_frame(): give what came in by a parent device to its children; True where none of it goes on up."""
+    """macvlan_handle_frame(): give what a parent device takes in to its children; True where none goes on up."""
     children = topology.children(walk.host, at)
     if not children:
         return False

@@ -1,4 +1,7 @@
-"""Neighbour resolution: which lladdr a next hop has, and the ARP request where nobody knows (net/core/neighbour.c, net/ipv4/arp.c)."""
+"""Neighbour resolution: which lladdr a next hop has, and the ARP request where nobody knows.
+
+net/core/neighbour.c, net/ipv4/arp.c.
+"""
 
 from __future__ import annotations
 

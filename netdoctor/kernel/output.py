@@ -69,9 +69,13 @@ def _chosen(walk: Walk, ns: Namespace, flow: FibFlow, hit: FibHit) -> Way | FibM
         return FibMiss("ENETUNREACH", (hit.table,), hit.route)
     src = flow.src or preferred_source(ns, hit.route, hop) or "0.0.0.0"
     link = ns.link(hop.oif)
-    if is_loopback(src) and link is not None and not link.loopback:
-        if not conf_or(ns, link.name, "route_localnet"):
-            return FibMiss("EINVAL", (hit.table,), hit.route)
+    if (
+        is_loopback(src)
+        and link is not None
+        and not link.loopback
+        and not conf_or(ns, link.name, "route_localnet")
+    ):
+        return FibMiss("EINVAL", (hit.table,), hit.route)
     kind = "broadcast" if hit.route.type == "broadcast" else "unicast"
     return Way(kind, hop.oif, hop.gateway, src, hit.route, hit.table, hit.route.mtu)
 

@@ -76,7 +76,8 @@ class Arp(Record, frozen=True):
 class Ip(Record, frozen=True):
     """An IPv4 packet. `size` is the datagram's length in bytes, `length` that of its largest fragment.
 
-    `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's mark, which does not leave the namespace.
+    `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
+    mark, which does not leave the namespace.
     """
 
     flow: Flow

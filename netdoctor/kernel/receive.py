@@ -1,4 +1,7 @@
-"""A frame is received by a device: layer 2 hands it to a bridge, a macvlan or layer 3 (net/core/dev.c __netif_receive_skb_core())."""
+"""A frame is received by a device: layer 2 hands it to a bridge, a macvlan or layer 3.
+
+net/core/dev.c __netif_receive_skb_core().
+"""
 
 from __future__ import annotations
 

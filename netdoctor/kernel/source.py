@@ -48,7 +48,7 @@ def preferred_source(ns: Namespace, route: Route, hop: NextHop) -> str | None:
 
 
 def confirm_address(ns: Namespace, link: Link | None, dst: str | None, local: str, scope: int) -> bool:
-    """inet_confirm_addr(): `local` is configured (on `link`, or anywhere) within `scope`, in `dst`'s subnet if given."""
+    """inet_confirm_addr(): `local` is configured within `scope`, on `link` if given, in `dst`'s subnet if given."""
     links = [link] if link is not None else list(ns.links())
     for item in links:
         addresses = ipv4_addresses(ns, item.index)

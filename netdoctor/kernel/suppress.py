@@ -1,4 +1,7 @@
-"""The bridge answers ARP itself: neigh_suppress and proxyarp ports (net/bridge/br_arp_nd_proxy.c br_do_proxy_suppress_arp())."""
+"""The bridge answers ARP itself: neigh_suppress and proxyarp ports.
+
+net/bridge/br_arp_nd_proxy.c br_do_proxy_suppress_arp().
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from netdoctor.kernel.walk import Walk
 def answer(
     walk: Walk, ns: Namespace, master: Link, ingress: Place | None, frame: Frame, vid: int, parent: int
 ) -> bool:
-    """Answer the request for another where the bridge may; returns whether suppressing ports are left out of the flood."""
+    """Answer for another where the bridge may; returns whether suppressing ports are left out of the flood."""
     arp = frame.payload
     assert isinstance(arp, Arp)
     if master.noarp or is_loopback(arp.tip) or is_multicast(arp.tip):

@@ -59,7 +59,10 @@ def distances(host: Host, starts: Iterable[Place], routed: bool) -> dict[Place, 
 
 
 def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
-    """The devices cabled to this one: pair, bridge, ports, parent, children, far VTEPs; with `routed`, its namespace's others."""
+    """The devices cabled to this one: pair, bridge, ports, parent, children, far VTEPs.
+
+    With `routed`, the other devices of its namespace too.
+    """
     ns = host.namespace(place.inode)
     link = ns.link(place.ifindex) if ns is not None else None
     if ns is None or link is None or link.loopback:

@@ -1,4 +1,7 @@
-"""VXLAN: from the inner lladdr to the remote, through the underlay, and out again at the far VTEP (drivers/net/vxlan/vxlan_core.c)."""
+"""VXLAN: from the inner lladdr to the remote, through the underlay, and out again at the far VTEP.
+
+drivers/net/vxlan/vxlan_core.c.
+"""
 
 from __future__ import annotations
 
@@ -122,7 +125,8 @@ def _bypass(walk: Walk, at: Place, home: int, frame: Frame, vni: int, port: int,
 def arrive(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     """vxlan_rcv(): a socket on that port, a device with that VNI, then the inner frame."""
     inner = packet.inner
-    assert inner is not None and packet.vni is not None
+    assert inner is not None
+    assert packet.vni is not None
     ports = [place for place in _vteps(walk, at.inode) if _data(walk, place).port == packet.dport]
     if not any(walk.link(place).up for place in ports):
         walk.end(VxlanRefused(packet.flow, at, parent, "port-closed", packet))

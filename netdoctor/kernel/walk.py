@@ -22,7 +22,7 @@ from netdoctor.kernel.query import Query
 T = TypeVar("T")
 
 #: A network without a loop needs far fewer; what exceeds it is a storm.
-MAX_TASKS = 30_000
+MAX_STEPS = 25_000
 
 
 class Step(Record, frozen=True):
@@ -139,10 +139,14 @@ class Walk:
         return True
 
     def run(self) -> None:
-        """Handle everything in flight until nothing moves any more."""
-        tasks = 0
-        while self._queue and tasks < MAX_TASKS:
-            tasks += 1
+        """Handle everything in flight until nothing moves any more, or a storm is certain."""
+        while self._queue:
+            if len(self.steps) > MAX_STEPS:
+                self._queue.clear()
+                last = self.steps[-1]
+                if isinstance(last.carries, Frame):
+                    self.end(Looped(Flow(self.leg), last.at, len(self.steps) - 1, last.carries))
+                return
             try:
                 self._queue.popleft()()
             except VanishedError as gone:

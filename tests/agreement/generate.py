@@ -9,13 +9,20 @@ from tests.agreement.changes import REGISTRY, Scene
 from tests.agreement.families import FAMILIES
 from tests.agreement.model import Draft, Endpoint
 from tests.agreement.plan import Change, Plan, Question, WarmUp
+from tests.agreement.rules import random_rules
 
 CHANGE_COUNTS = ((0, 14), (1, 34), (2, 29), (3, 23))
 """How many changes, and how often."""
 
+BESIDE_RULES = ((0, 75), (1, 25))
+"""The same where the rules are what is asked about."""
 
-def random_network(seed: int) -> Plan:
-    """The plan of this seed; the same in every process and on every machine. Touches nothing."""
+
+def random_network(seed: int, rules: bool = False) -> Plan:
+    """The plan of this seed; the same in every process and on every machine. Touches nothing.
+
+    `rules` puts rulesets on the network, and leaves more of it as it was.
+    """
     rng = random.Random(f"agreement-{seed}")
     names = list(FAMILIES)
     family = rng.choices(names, [FAMILIES[name][0] for name in names])[0]
@@ -30,7 +37,7 @@ def random_network(seed: int) -> Plan:
         namespaces=tuple(draft.roles),
         build=draft.build(),
         warm_up=warm_up,
-        changes=tuple(changes(draft, question)),
+        changes=tuple(_with_rules(draft, question) if rules else changes(draft, question)),
         question=question,
     )
 
@@ -101,10 +108,17 @@ def warming(draft: Draft, question: Question) -> tuple[WarmUp, ...]:
     return tuple(rng.sample(pings, rng.randint(1, len(pings))))
 
 
-def changes(draft: Draft, question: Question) -> list[Change]:
+def _with_rules(draft: Draft, question: Question) -> list[Change]:
+    few = changes(draft, question, BESIDE_RULES)
+    return [*few, *random_rules(draft, question)]
+
+
+def changes(
+    draft: Draft, question: Question, counts: tuple[tuple[int, int], ...] = CHANGE_COUNTS
+) -> list[Change]:
     """Up to three changes that this network has a place for."""
     rng = draft.rng
-    count = rng.choices([n for n, _ in CHANGE_COUNTS], [weight for _, weight in CHANGE_COUNTS])[0]
+    count = rng.choices([n for n, _ in counts], [weight for _, weight in counts])[0]
     kinds = list(REGISTRY)
     scene = Scene(draft, question)
     done: list[Change] = []

@@ -15,17 +15,19 @@ class Command:
     """One command, run inside one namespace of the plan.
 
     ``argv[0]`` is ``ip``, ``bridge`` or ``sysctl``; the latter takes a path below ``/proc/sys`` (with slashes,
-    as an interface name may hold dots) and a value.
+    as an interface name may hold dots) and a value. Changes may run other tools too, which read `text`.
     """
 
     namespace: str
     argv: tuple[str, ...]
+    text: str = ""
 
     def __str__(self) -> str:
         tool, *rest = self.argv
         if tool == "sysctl":
             return f"[{self.namespace}] echo {rest[1]} > /proc/sys/{rest[0]}"
-        return f"[{self.namespace}] {shlex.join((tool, *rest))}"
+        line = f"[{self.namespace}] {shlex.join((tool, *rest))}"
+        return f"{line} <<'END'\n{self.text.rstrip()}\nEND" if self.text else line
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Outcome:
     seconds: float = 0.0
     trouble: str = ""
     real: dict[str, str] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
 
 
 def judge(prediction: Prediction, pinged: pinging.Pinged) -> str:
@@ -72,9 +73,11 @@ def _in_world(world: World, predict: Predictor | None, with_repair: bool) -> Out
     answered_by = tuple(name for name, count in world.heard().items() if count > before[name])
     if prediction is None:
         return Outcome(plan, "truth", pinged, answered_by, refused=refused, real=real)
+    judgement = judge(prediction, pinged)
+    rules = world.rules() if judgement != "agree" else ()
     mended = None
     if with_repair and prediction.verdict == "unreachable" and not pinged.reachable:
         mended = repair(world, question, address, prediction.report["causes"])
     return Outcome(
-        plan, judge(prediction, pinged), pinged, answered_by, prediction, refused, mended, real=real
+        plan, judgement, pinged, answered_by, prediction, refused, mended, real=real, rules=rules
     )

@@ -116,8 +116,9 @@ def _match(author: Author, hook: str) -> str:
         f"meta pkttype {no}{author.pick('host', 'broadcast')}",
         f"ether saddr {no}{author.pick('02:00:00:00:00:0a', '02:00:00:00:00:0b')}",
         "ip frag-off & 0x1fff == 0",
-        "limit rate 1000/second burst 10000 packets",
-        "limit rate over 1000/second burst 10000 packets",
+        f"limit rate {'over ' if author.chance(0.5) else ''}1000/second burst 10000 packets"
+        if author.chance(0.3)
+        else "meta nfproto ipv4",
         "numgen inc mod 1 == 0",
         f"fib {side} type {no}{author.pick('unicast', 'local', '{ local, broadcast }')}",
     ]
@@ -169,8 +170,8 @@ def _verdict(author: Author, hook: str, callable_chains: tuple[str, ...]) -> str
         if "c4" in callable_chains:
             options += ["meta l4proto . th dport vmap @portmap", "iifname vmap @namemap"]
         return author.pick(*options)
-    options = ["accept", "accept", "accept", "return", "drop", "continue", "", "ct state vmap { invalid : drop }"]
-    if hook != "postrouting":
+    options = ["accept", "accept", "return", "return", "continue", "", "", "ct state vmap { invalid : drop }"]
+    if author.chance(0.6):
         options.append("drop")
     if hook == "forward":
         options += ["reject", "reject with icmp type admin-prohibited", "meta l4proto tcp reject with tcp reset"]

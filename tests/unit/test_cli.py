@@ -166,7 +166,7 @@ def test_checks_and_explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert main(["checks"]) == 0
     captured = capsys.readouterr()
     assert captured.err == "netdoctor: checks left out: third-party: no module named x\n"
-    assert captured.out == "LNK001  down               D.\nVXL001  vxlan-fdb-missing  No entry.\n"
+    assert captured.out == "LNK001  down               D\nVXL001  vxlan-fdb-missing  No entry\n"
     for word in ("vxl001", "VXL001", "vxlan-fdb-missing"):
         assert main(["explain", word]) == 0
         assert capsys.readouterr().out == "VXL001 vxlan-fdb-missing\n\nNo entry.\n\nThe page.\n"
@@ -179,7 +179,7 @@ def test_checks_and_explain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert msgspec.json.decode(capsys.readouterr().out)[0] == {
         "code": "LNK001",
         "name": "down",
-        "title": "D.",
+        "title": "D",
     }
 
 

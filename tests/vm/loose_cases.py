@@ -47,7 +47,7 @@ def multipath(draft: Draft) -> tuple[Change, ...]:
     if rng.random() < 0.2:
         draft.sysctl(client, "net/ipv4/fib_multipath_hash_policy", "1")
     # Last of all, as the kernel takes no nexthop without a carrier.
-    spread = [*_spread(draft, client, "10.9.0.1/32", 0), *_spread(draft, server, "10.0.0.0/15", 1)]
+    spread = [*_spread(draft, client, "10.8.0.0/13", 0), *_spread(draft, server, "10.0.0.0/15", 1)]
     broken = [_fault(draft, router, number) for number, router in enumerate(routers) if rng.random() < 0.25]
     return (Change("spread", tuple(spread)), *broken)
 

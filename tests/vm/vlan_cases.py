@@ -75,7 +75,14 @@ def trunk(draft: Draft) -> tuple[Change, ...]:
     ]
     common = rng.choice(VIDS)
     for number, bridge in enumerate(bridges):
-        fill(draft, bridge, network, spare, [f"c{number}{letter}" for letter in "ab"[: rng.randint(1, 2)]], common)
+        fill(
+            draft,
+            bridge,
+            network,
+            spare,
+            [f"c{number}{letter}" for letter in "ab"[: rng.randint(1, 2)]],
+            common,
+        )
     left, right = (bridge.device for bridge in bridges)
     ends = draft.veth(left.space, "trunk0", "port", right.space, "trunk1", "port")
     for bridge, end in zip(bridges, ends, strict=True):
@@ -89,6 +96,27 @@ def trunk(draft: Draft) -> tuple[Change, ...]:
                 draft.configure(end.space, *member.words("add", vid, *flags))
         bridge.members.append(member)
     return finish(draft, bridges)
+
+
+def vlan_device(draft: Draft) -> tuple[Change, ...]:
+    """A container that takes its VLAN tagged, on an 802.1Q device: not modelled, so never to be called unreachable."""
+    rng = draft.rng
+    bridge = make_bridge(draft, HOST, filtering=True)
+    network = draft.subnet(20, 26)
+    spare = draft.hosts(network, 6)
+    common = rng.choice(VIDS)
+    fill(draft, bridge, network, spare, ["c0", "c1"], common)
+    draft.space("tagged", "container")
+    port, eth = draft.veth(HOST, "trunk0", "port", "tagged", "eth0", "parent")
+    draft.enslave(port, bridge.device)
+    draft.configure(HOST, *Member(port, 0).words("add", common))
+    device = draft.add(Device("tagged", f"eth0.{common}", "vlan", "eth", ""))
+    words = ("link", eth.name, "name", device.name, "type", "vlan", "id", str(common))
+    draft.configure("tagged", "ip", "link", "add", *words)
+    draft.up(device)
+    draft.address(device, f"{spare.pop()}/{network.prefixlen}")
+    bridge.members.append(Member(port, common))
+    return finish(draft, [bridge])
 
 
 def make_bridge(draft: Draft, space: str, filtering: bool) -> Bridge:
@@ -123,7 +151,9 @@ def fill(
             join(draft, bridge, host)
     for container in containers:
         draft.space(container, "container")
-        port, eth = draft.veth(bridge.device.space, draft.name("veth", "port"), "port", container, "eth0", "eth")
+        port, eth = draft.veth(
+            bridge.device.space, draft.name("veth", "port"), "port", container, "eth0", "eth"
+        )
         draft.enslave(port, bridge.device)
         draft.address(eth, f"{spare.pop()}/{network.prefixlen}")
         member = Member(port, common if rng.random() < 0.8 else rng.choice(VIDS))
@@ -147,7 +177,9 @@ def join(draft: Draft, bridge: Bridge, member: Member) -> None:
         # Several VLANs on one port: frames of another one come out here too (asymmetric VLANs).
         extra = rng.choice(VIDS)
         if extra != member.vid:
-            draft.configure(space, *member.words("add", extra, *rng.choice((("untagged",), ("untagged",), ()))))
+            draft.configure(
+                space, *member.words("add", extra, *rng.choice((("untagged",), ("untagged",), ())))
+            )
 
 
 def finish(draft: Draft, bridges: list[Bridge]) -> tuple[Change, ...]:
@@ -215,7 +247,9 @@ def port_moved(draft: Draft, bridge: Bridge) -> Change | None:
     """A port leaves the bridge and comes back, with the default PVID alone."""
     port = draft.rng.choice([member for member in bridge.members if not member.itself]).device
     words = (("nomaster",), ("master", bridge.device.name))
-    return Change("port-moved", tuple(Command(port.space, ("ip", "link", "set", port.name, *each)) for each in words))
+    return Change(
+        "port-moved", tuple(Command(port.space, ("ip", "link", "set", port.name, *each)) for each in words)
+    )
 
 
 TWEAKS: tuple[tuple[int, Callable[[Draft, Bridge], Change | None]], ...] = (
@@ -230,6 +264,7 @@ TWEAKS: tuple[tuple[int, Callable[[Draft, Bridge], Change | None]], ...] = (
 FAMILIES: dict[str, tuple[int, Callable[[Draft], tuple[Change, ...]]]] = {
     "vlan-bridge": (6, one_bridge),
     "vlan-trunk": (4, trunk),
+    "vlan-device": (1, vlan_device),
     "dummy": (1, dummy_devices),
     "multipath": (2, multipath),
 }

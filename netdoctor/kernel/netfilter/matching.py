@@ -140,7 +140,8 @@ def _icmp(match: m.IcmpType, view: View) -> bool:
     if seen.fragment or seen.proto not in ICMP or seen.icmp_type is None or not seen.is_ip:
         return False
     first, last = match.codes
-    inside = match.type == 255 or (seen.icmp_type == match.type and first <= (seen.icmp_code or 0) <= last)
+    same = match.type in (255, seen.icmp_type)
+    inside = same and first <= (seen.icmp_code or 0) <= last
     return inside != match.negated
 
 

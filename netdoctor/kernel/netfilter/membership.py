@@ -227,6 +227,8 @@ def _value(field: str, seen: Seen, joined: bool) -> Any:
     if field == "proto":
         return seen.proto if seen.is_ip else None
     value = getattr(seen, field)
+    if field == "ct_mark" and not seen.tracked:
+        return None
     if field in ("src", "dst"):
         return number_of(value) if value and seen.is_ip else None
     if _KINDS[field] == "address":

@@ -10,6 +10,7 @@ from netdoctor.kernel.netfilter.model import (
     CtAddress,
     CtPort,
     Fragment,
+    InSet,
     Mark,
     Match,
     Never,
@@ -53,8 +54,6 @@ def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
         return [_chance(left, op, right, key)]
     if key.field == "tcp_flags":
         return [*key.implied, _tcp_flags(op, right)]
-    if key.field == "icmp_code":
-        raise UndecodedError("icmp code")  # said together with its type, see `join_codes`
     if key.field in ("ct_state", "ct_status") and op in ("==", "!="):
         exact = _exact_bits(key.field, op == "!=", right)
         if exact is not None:
@@ -65,7 +64,16 @@ def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
         values = right
     elif op == "!":
         raise UndecodedError(op)
+    ranged = any(isinstance(value, dict) and "range" in value for value in values)
+    if key.field == "icmp_code" or (key.field in ("mark", "ct_mark") and ranged):
+        return [*key.implied, _among(key, op == "!=", values)]
     return [*key.implied, BUILDERS[key.field](op == "!=", values, key)]
+
+
+def _among(key: Key, negated: bool, values: list[Json]) -> Match:
+    """A number among others, for fields that have no match of their own, or only one for single values."""
+    ends = [bounds(value, key) for value in values]
+    return InSet(negated, "", (key.field,), tuple((f"{first}-{last}",) for first, last in ends))
 
 
 def _unfolded(op: str, right: Json) -> tuple[str, Json]:
