@@ -44,12 +44,13 @@ def others(case: Case, end: NotListening) -> str:
 
 
 def bound(case: Case, at: Place, sockets: Iterable[Socket]) -> str:
-    """What sockets are bound to, in words: `127.0.0.1 and eth1`."""
+    """What sockets are there for, in words: `127.0.0.1 and packets that come in by eth1`."""
     said = []
     for item in sockets:
-        text = "IPv6 only" if item.v6only and item.wildcard else item.address
-        link = case.ns(at).link(item.ifindex) if item.ifindex else None
-        said.append(f"device {link.name}" if link is not None and item.wildcard else text)
+        text = "IPv6" if item.v6only and item.wildcard else item.address
+        if item.ifindex and item.wildcard:
+            text = f"packets that come in by {case.name(Place(at.inode, item.ifindex))}"
+        said.append(text)
     return " and ".join(dict.fromkeys(said))
 
 

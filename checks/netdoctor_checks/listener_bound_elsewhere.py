@@ -37,9 +37,9 @@ def listener_bound_elsewhere(end: NotListening, case: Case) -> Finding | None:
         return None
     here, port, to = case.label(end.at), port_name(end), bound(case, end.at, end.near)
     return Finding(
-        f"{here} listens on {port} for {to}, not for {end.packet.dst}",
-        f"The packet reaches {here}, and no socket takes it: {refusal(end)}. What is on {port} is bound to {to}; the "
-        "program has to be told to listen on 0.0.0.0, or on the address asked for.",
+        f"{here} listens on {port} for {to} only, not for {end.packet.dst}",
+        f"The packet reaches {here}, and no socket takes it: {refusal(end)}. What is bound to {port} is there for {to} "
+        "only; the program has to be told to listen on 0.0.0.0, or on the address asked for.",
         place(end),
-        (shown(case, end, f"{port} is bound to {to}"),),
+        (shown(case, end, f"what is bound to {port} is there for {to} only"),),
     )

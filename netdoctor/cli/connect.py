@@ -41,7 +41,7 @@ def _port(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer the question and return the exit code of its verdict. Raises UsageError for options that do not go together."""
+    """Answer the question and return the exit code of its verdict. Raises UsageError for options that do not fit."""
     from netdoctor.endpoints import Request
 
     tcp = args.tcp is not None

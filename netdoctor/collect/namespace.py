@@ -18,7 +18,7 @@ from netdoctor.collect.access import Access, Pool
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
-from netdoctor.collect.firewall import read_firewall, read_ipsets
+from netdoctor.collect.firewall import read_chain, read_firewall, read_ipsets, read_whole_firewall
 from netdoctor.collect.netlink import Dump
 from netdoctor.collect.rulesets import read_rulesets
 from netdoctor.collect.sockets import read_sockets
@@ -73,6 +73,7 @@ class LiveNamespace:
         self._routes: dict[bytes, Route] = {}
         self._sysctls: dict[str, str | None] = {}
         self._fibs: dict[int, Fib] = {}
+        self._chains: dict[tuple[str, str, str], str | None] = {}
 
     @property
     def id(self) -> NamespaceId:
@@ -284,6 +285,16 @@ class LiveNamespace:
     def _all_firewall(self) -> tuple[FirewallText, ...]:
         return self._noted("the firewall rules", read_firewall)
 
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """See `Namespace.firewall_chain`."""
+        key = table.family, table.table, chain
+        if key not in self._chains:
+            [self._chains[key]] = self._noted(
+                f"chain {chain} of the firewall rules",
+                lambda access, _: read_chain(access, table, chain, self._id),
+            ) or (None,)
+        return self._chains[key]
+
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""
         return self._all_ipsets
@@ -358,7 +369,7 @@ class LiveNamespace:
             fdb=self.fdb_entries(),
             vlans=self.vlans(),
             rulesets=self.rulesets(),
-            firewall=self.firewall(),
+            firewall=self._noted("the firewall rules", read_whole_firewall),
             ipsets=self.ipsets(),
             sockets=self.sockets(),
             sysctls={name: value for name, value in values.items() if value is not None},

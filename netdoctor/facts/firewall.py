@@ -15,7 +15,9 @@ class FirewallText(Record, frozen=True):
     `text` is the table's part of what `tool` prints: the save format with counters (iptables-save(8) and its kin), or
     for `nft` the JSON of `nft -j -a list table` (libnftables-json(5)). `family` is ip, ip6, inet, bridge, arp or
     netdev. A table of iptables-nft may hold rules of other tools, which the save format shows wrongly: `native` is then
-    the JSON of the same table. Where `error` is set the rules are not known (with an empty `table`: of no table).
+    the JSON of the same table. A `partial` text holds no more of a very large table than the chains that a line
+    `#CHAIN` announces; the others are asked for one by one (`Namespace.firewall_chain`).
+    Where `error` is set the rules are not known (with an empty `table`: of no table).
     """
 
     backend: FirewallBackend
@@ -24,6 +26,7 @@ class FirewallText(Record, frozen=True):
     table: str
     text: str = ""
     native: str | None = None
+    partial: bool = False
     error: str | None = None
 
 

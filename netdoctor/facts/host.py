@@ -177,6 +177,9 @@ class Namespace(Protocol):
     def firewall(self) -> tuple[FirewallText, ...]:
         """The tables of rules loaded here, of all backends and families; empty tables may be left out."""
 
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """The lines of one chain of a table whose text is partial, or None where they cannot be read."""
+
     def ipsets(self) -> tuple[SetText, ...]:
         """The ipsets of this namespace."""
 

@@ -233,6 +233,10 @@ class LaidOver:
         """See `Namespace.firewall`."""
         return self._of("firewall").firewall()
 
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """See `Namespace.firewall_chain`. A chain that was changed stands in the text of its table."""
+        return self._base.firewall_chain(table, chain)
+
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""
         return self._of("ipsets").ipsets()

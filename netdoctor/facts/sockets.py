@@ -8,8 +8,8 @@ from netdoctor.facts.links import Record
 class Socket(Record, frozen=True):
     """A TCP socket that listens, or a UDP socket that is bound.
 
-    `address` is 0.0.0.0 or :: where any will do; `v6only` shuts IPv4 out of a :: socket. `backlog` is how many connections
-    may wait to be accepted and `queued` how many do (TCP). `ifindex` is the device it is bound to, 0 for none.
+    `address` is 0.0.0.0 or :: where any will do; `v6only` shuts IPv4 out of a :: socket. `backlog` is how many
+    connections may wait to be accepted and `queued` how many do (TCP). `ifindex` is the device it is bound to, 0 for none.
     """
 
     proto: str

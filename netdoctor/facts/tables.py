@@ -149,6 +149,10 @@ class TableNamespace:
         """See `Namespace.firewall`."""
         return self._facts.firewall
 
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """See `Namespace.firewall_chain`. Recorded tables are whole."""
+        return None
+
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""
         return self._facts.ipsets

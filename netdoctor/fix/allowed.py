@@ -76,4 +76,6 @@ class Allowed(Record, frozen=True):
 
 
 def _equals(protocol: str, field: str, right: object) -> dict[str, Any]:
-    return {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}}
+    return {
+        "match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}
+    }

@@ -55,7 +55,9 @@ class AllowBefore(Change, frozen=True):
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
         words = shlex.join(self.allowed.xt_words(self.spot.family))
-        _edit(draft, self.spot, New(f"-A {self.spot.chain} {words}", self.allowed.nft_expressions()), keep=True)
+        _edit(
+            draft, self.spot, New(f"-A {self.spot.chain} {words}", self.allowed.nft_expressions()), keep=True
+        )
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -63,7 +65,16 @@ class AllowBefore(Change, frozen=True):
         if native(ns, spot):
             position = ["position", str(spot.handle)] if spot.handle else []
             verb = "insert" if spot.number is not None else "add"
-            words = ("nft", verb, "rule", spot.family, spot.table, spot.chain, *position, *self.allowed.nft_words())
+            words = (
+                "nft",
+                verb,
+                "rule",
+                spot.family,
+                spot.table,
+                spot.chain,
+                *position,
+                *self.allowed.nft_words(),
+            )
             return [command.enter(ns.id, words)]
         where = ["-I", spot.chain, str(spot.number)] if spot.number is not None else ["-A", spot.chain]
         words = (tool(spot), "-t", spot.table, *where, *self.allowed.xt_words(spot.family))
@@ -105,10 +116,21 @@ class SwapInRule(Change, frozen=True):
         spot = self.spot
         words = shlex.split(_COUNTERS.sub("", _swapped(self.text, self.old, self.new)))
         if native(ns, spot):
-            where = ("nft", "replace", "rule", spot.family, spot.table, spot.chain, "handle", str(spot.handle))
+            where = (
+                "nft",
+                "replace",
+                "rule",
+                spot.family,
+                spot.table,
+                spot.chain,
+                "handle",
+                str(spot.handle),
+            )
             return [command.enter(ns.id, (*where, *words))]
         rest = words[2:] if words[:1] == ["-A"] else words
-        return [command.enter(ns.id, (tool(spot), "-t", spot.table, "-R", spot.chain, str(spot.number), *rest))]
+        return [
+            command.enter(ns.id, (tool(spot), "-t", spot.table, "-R", spot.chain, str(spot.number), *rest))
+        ]
 
 
 def tool(spot: Spot) -> str:
@@ -130,10 +152,10 @@ def _swapped(text: str, old: str, new: str) -> str:
     return re.sub(rf"(?<![\d.]){re.escape(old)}(?![\d.])", new, text)
 
 
-def _edit(
-    draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None = None
-) -> None:
-    draft.firewall = tuple(_edited(item, spot, new, keep, swap) if _is_at(item, spot) else item for item in draft.firewall)
+def _edit(draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None = None) -> None:
+    draft.firewall = tuple(
+        _edited(item, spot, new, keep, swap) if _is_at(item, spot) else item for item in draft.firewall
+    )
 
 
 def _edited(

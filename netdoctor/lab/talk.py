@@ -1,7 +1,7 @@
 """A listener, or one who asks it: a program of its own that needs nothing but the standard library.
 
-`talk.py listen PROTO [ADDRESS:]PORT [WORD…]` answers until it is ended; `talk.py ask PROTO ADDRESS PORT TIMEOUT SIZE DF`
-exits 0 where an answer comes. It runs in the network namespace in which it is started.
+`talk.py listen PROTO [ADDRESS:]PORT [WORD…]` answers until it is ended. `talk.py ask PROTO ADDRESS PORT TIMEOUT SIZE
+DF` exits 0 where an answer comes. Both run in the network namespace in which they are started.
 """
 
 from __future__ import annotations

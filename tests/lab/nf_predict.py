@@ -1,14 +1,15 @@
-"""What the evaluator says of a probe through the router: the hooks in their order, connection tracking as its rules ask."""
+"""What the evaluator says of a probe through the router: the hooks in their order, connection tracking at its place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from netdoctor.kernel.netfilter.environment import Environment
-from netdoctor.kernel.netfilter.model import Hook
+from netdoctor.kernel.netfilter.environment import Choose, Environment
+from netdoctor.kernel.netfilter.model import Hook, Place
 from netdoctor.kernel.netfilter.ruleset import Ruleset
 from netdoctor.kernel.netfilter.seen import Seen, Tuple
 from netdoctor.kernel.netfilter.traverse import Result, traverse
@@ -23,10 +24,13 @@ MOST = 64
 
 
 class Told(NamedTuple):
-    """An outcome with the rules that led to it."""
+    """An outcome with the rules that led to it, and how often each was met."""
 
     outcome: Outcome
     story: tuple[str, ...]
+    met: Counter[tuple[Place, int]]
+    #: The router itself sends something (a rejection): it passes rules that are not walked here.
+    noisy: bool
 
 
 def predict(rules: Ruleset, env: Environment, probe: Probe) -> list[Told]:
@@ -37,27 +41,38 @@ def predict(rules: Ruleset, env: Environment, probe: Probe) -> list[Told]:
         script = scripts.pop(0)
         taken: list[tuple[int, int]] = []
 
-        def choose(what: str, options: Sequence[T], script: tuple[int, ...] = script, taken: list[tuple[int, int]] = taken) -> T:
-            index = script[len(taken)] if len(taken) < len(script) else 0
-            taken.append((index, len(options)))
-            return options[index]
-
-        found.append(Conversation(rules, env, probe, choose).run())
+        found.append(Conversation(rules, env, probe, Script(script, taken)).run())
         chosen = [index for index, _ in taken]
         for position in range(len(script), len(taken)):
             scripts.extend((*chosen[:position], other) for other in range(1, taken[position][1]))
     return found
 
 
+class Script:
+    """Chooses what is written down, then the first option; notes what it chose, of how many."""
+
+    def __init__(self, script: tuple[int, ...], taken: list[tuple[int, int]]) -> None:
+        self.script = script
+        self.taken = taken
+
+    def __call__(self, what: str, options: Sequence[T], /) -> T:
+        """See `Choose`."""
+        index = self.script[len(self.taken)] if len(self.taken) < len(self.script) else 0
+        self.taken.append((index, len(options)))
+        return options[index]
+
+
 class Conversation:
     """The probe and its answer."""
 
-    def __init__(self, rules: Ruleset, env: Environment, probe: Probe, choose: Callable[[str, Sequence[T]], T]) -> None:
+    def __init__(self, rules: Ruleset, env: Environment, probe: Probe, choose: Choose) -> None:
         self.rules = rules
         self.env = env
         self.probe = probe
         self.choose = choose
         self.story: list[str] = []
+        self.met: Counter[tuple[Place, int]] = Counter()
+        self.noisy = False
         self.tracked = False
         self.ct_mark = 0
 
@@ -65,15 +80,16 @@ class Conversation:
         """Walk both legs."""
         arrived = self._leg(self._request(), "NEW")
         answered = arrived and self._leg(*self._answer())
-        return Told(Outcome(arrived, answered), tuple(self.story))
+        return Told(Outcome(arrived, answered), tuple(self.story), self.met, self.noisy)
 
     def _request(self) -> Seen:
         p = self.probe
         icmp = p.proto == 1
         return Seen(
-            iif="ra", src=p.src, dst=p.dst, proto=p.proto, sport=None if icmp else p.sport, dport=None if icmp else p.dport,
-            icmp_type=8 if icmp else None, icmp_code=0 if icmp else None, tcp_flags=SYN if p.proto == 6 else 0, ttl=p.ttl,
-            tos=p.tos, length=p.length, smac=MACS["a"], dmac=MACS["ra"],
+            iif="ra", src=p.src, dst=p.dst, proto=p.proto, ttl=p.ttl, tos=p.tos, length=p.length,
+            sport=None if icmp else p.sport, dport=None if icmp else p.dport,
+            icmp_type=8 if icmp else None, icmp_code=0 if icmp else None, tcp_flags=SYN if p.proto == 6 else 0,
+            smac=MACS["a"], dmac=MACS["ra"],
             ct_original=Tuple(p.src, p.dst, p.sport, p.dport), ct_reply=Tuple(p.dst, p.src, p.dport, p.sport),
         )  # fmt: skip
 
@@ -89,7 +105,9 @@ class Conversation:
             return replace(back, sport=p.dport, dport=p.sport, tcp_flags=RST_ACK, length=40), "ESTABLISHED"
         tos = (p.tos & 0x1E) | INTERNETCONTROL
         length = min(p.length + 28, 576)
-        error = replace(back, proto=1, icmp_type=3, icmp_code=3, sport=None, dport=None, tos=tos, length=length)
+        error = replace(
+            back, proto=1, icmp_type=3, icmp_code=3, sport=None, dport=None, tos=tos, length=length
+        )
         return error, "RELATED"
 
     def _leg(self, seen: Seen, state: str) -> bool:
@@ -98,9 +116,10 @@ class Conversation:
             if hook == "forward":
                 if seen.ttl <= 1:
                     self.story.append("ttl exceeded")
+                    self.noisy = True
                     return False
                 seen = replace(seen, oif="rb" if seen.iif == "ra" else "ra", ttl=seen.ttl - 1)
-            passed = self._hook(hook, seen, state)  # type: ignore[arg-type]
+            passed = self._hook(hook, seen, state)
             if passed is None:
                 return False
             seen = passed
@@ -116,16 +135,17 @@ class Conversation:
         if hook == "prerouting":
             seen = replace(seen, ct_state="INVALID", ct_mark=0)
             for base, place in early:
-                result = traverse(self.rules, base, place, seen, self.env, self.choose)  # type: ignore[arg-type]
+                result = traverse(self.rules, base, place, seen, self.env, self.choose)
                 seen, untracked = result.seen, untracked or result.notrack
                 if not self._passes(hook, result):
                     return None
             known = state == "NEW" or self.tracked
             state = "UNTRACKED" if untracked else state if known else "INVALID"
             seen = replace(seen, ct_state=state, ct_mark=self.ct_mark if known else 0)
-            early = []
-        for base, place in (*early, *late):
-            result = traverse(self.rules, base, place, seen, self.env, self.choose)  # type: ignore[arg-type]
+        else:
+            late = [*early, *late]
+        for base, place in late:
+            result = traverse(self.rules, base, place, seen, self.env, self.choose)
             seen = result.seen
             if result.ct_mark is not None:
                 self.ct_mark = result.ct_mark
@@ -134,6 +154,11 @@ class Conversation:
         return seen
 
     def _passes(self, hook: str, result: Result) -> bool:
+        self.noisy = self.noisy or result.verdict == "reject"
         for hit in result.hits:
-            self.story.append(f"{hook} {hit.place.table} {hit.place.chain} {hit.number} {hit.verdict}: {hit.text}")
+            if hit.rule is not None:
+                self.met[hit.place, hit.number] += 1
+            self.story.append(
+                f"{hook} {hit.place.table} {hit.place.chain} {hit.number} {hit.verdict}: {hit.text}"
+            )
         return result.verdict == "accept"

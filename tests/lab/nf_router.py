@@ -15,11 +15,16 @@ from collections.abc import Iterator
 from random import Random
 from typing import IO, NamedTuple
 
-from netdoctor.facts.firewall import FirewallText, SetText
+from netdoctor.facts.firewall import FirewallBackend, FirewallText, SetText
 from tests.agreement.netns import inside
 from tests.lab.nf_rules import SETS, Dialect
 
-MACS = {"a": "02:00:00:00:00:0a", "b": "02:00:00:00:00:0b", "ra": "02:00:00:00:01:0a", "rb": "02:00:00:00:01:0b"}
+MACS = {
+    "a": "02:00:00:00:00:0a",
+    "b": "02:00:00:00:00:0b",
+    "ra": "02:00:00:00:01:0a",
+    "rb": "02:00:00:00:01:0b",
+}
 #: How long a packet may take that has only three namespaces to cross, in seconds.
 PATIENCE = 0.04
 SYN, RST_ACK = 0x02, 0x14
@@ -52,7 +57,10 @@ class Outcome(NamedTuple):
 
 def probe(random: Random, proto: int) -> Probe:
     """A probe that nobody has sent before."""
-    src, dst = random.choice(("10.1.0.2", "10.1.0.2", "10.1.0.3")), random.choice(("10.2.0.2", "10.2.0.2", "10.2.0.3"))
+    src, dst = (
+        random.choice(("10.1.0.2", "10.1.0.2", "10.1.0.3")),
+        random.choice(("10.2.0.2", "10.2.0.2", "10.2.0.3")),
+    )
     dport = random.choice((53, 80, 80, 443, 1500, 8080))
     sizes = (56, 56, 10, 100)
     return Probe(proto, src, dst, random.randrange(1025, 60000), dport, random.choice((64, 64, 10, 63)),
@@ -80,8 +88,10 @@ class Router:
 
     def close(self) -> None:
         """Take everything down."""
-        for held in (*self._sockets, *self._counters.values()):
-            held.close()
+        for made in self._sockets:
+            made.close()
+        for counters in self._counters.values():
+            counters.close()
         for name in self.names.values():
             subprocess.run(("ip", "netns", "del", name), capture_output=True, check=False)
 
@@ -100,14 +110,16 @@ class Router:
             run("ip", "-n", here, "route", "add", "default", "via", f"{net}.1")
             run("ip", "-n", here, "neigh", "add", f"{net}.1", "lladdr", MACS[f"r{end}"], "dev", "eth0")
             for last in (2, 3):
-                run("ip", "-n", router, "neigh", "add", f"{net}.{last}", "lladdr", MACS[end], "dev", f"r{end}")
+                run(
+                    "ip", "-n", router, "neigh", "add", f"{net}.{last}", "lladdr", MACS[end], "dev", f"r{end}"
+                )
         inside(self.names["r"], lambda: _write("net/ipv4/ip_forward", "1"))
         for device in ("all", "ra", "rb"):
             inside(self.names["r"], lambda device=device: _write(f"net/ipv4/conf/{device}/rp_filter", "0"))  # type: ignore[misc]
         inside(self.names["b"], lambda: _write("net/ipv4/icmp_ratelimit", "0"))
         self._sender = self._socket(socket.IPPROTO_RAW)
         self._ears = [self._socket(proto) for proto in (socket.IPPROTO_ICMP, socket.IPPROTO_TCP)]
-        self._snmp = inside(self.names["b"], lambda: open("/proc/thread-self/net/snmp", encoding="ascii"))
+        self._snmp = inside(self.names["b"], _snmp)
         self._counters["b"] = self._snmp
         inside(self.names["r"], self._load_sets)
 
@@ -136,6 +148,7 @@ class Router:
             "legacy": ("iptables-legacy-restore",),
             "iptables-nft": ("iptables-nft-restore",),
             "nft": ("nft", "-f", "-"),
+            "together": (),
         }[dialect]
         for _ in range(60):
             done = self.tool(*command, text=text)
@@ -181,11 +194,12 @@ class Router:
     def texts(self) -> tuple[FirewallText, ...]:
         """What is loaded, as facts."""
         found: list[FirewallText] = []
-        for backend in ("legacy", "nft"):
+        backends: tuple[FirewallBackend, ...] = ("legacy", "nft")
+        for backend in backends:
             tool = f"iptables-{backend}-save"
             saved = self.tool(tool, "-c").stdout
             for part in re.findall(r"^\*(\w+)\n(.*?)^COMMIT", saved, re.MULTILINE | re.DOTALL):
-                found.append(FirewallText(backend, "ip", tool, part[0], part[1]))  # type: ignore[arg-type]
+                found.append(FirewallText(backend, "ip", tool, part[0], part[1]))
         listed = json.loads(self.tool("nft", "-j", "list", "tables").stdout or '{"nftables": []}')
         known = {(text.family, text.table) for text in found if text.backend == "nft"}
         for entry in listed["nftables"]:
@@ -224,12 +238,20 @@ class Router:
         rows = [line.split() for line in self._snmp]
         for names, numbers in zip(rows[::2], rows[1::2], strict=True):
             values[names[0]] = dict(zip(names[1:], numbers[1:], strict=True))
-        wanted = {1: (("Icmp:", "InEchos"),), 6: (("Tcp:", "InSegs"),), 17: (("Udp:", "InDatagrams"), ("Udp:", "NoPorts"))}
+        wanted = {
+            1: (("Icmp:", "InEchos"),),
+            6: (("Tcp:", "InSegs"),),
+            17: (("Udp:", "InDatagrams"), ("Udp:", "NoPorts")),
+        }
         return sum(int(values[group][name]) for group, name in wanted[proto])
 
     def _answer(self, packet: Probe) -> bool:
         ready, _, _ = select.select(self._ears, (), (), 0)
         return any(_is_answer(data, packet) for ear in ready for data in _drain(ear))
+
+
+def _snmp() -> IO[str]:
+    return open("/proc/thread-self/net/snmp", encoding="ascii")  # noqa: SIM115 (held as long as the router)
 
 
 def run(*command: str) -> None:
@@ -270,7 +292,7 @@ def _is_answer(data: bytes, packet: Probe) -> bool:
 def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -285,7 +307,9 @@ def bytes_of(packet: Probe) -> bytes:
         body = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
     else:
         if packet.proto == 6:
-            body = struct.pack("!HHIIBBHHH", packet.sport, packet.dport, 7, 0, 5 << 4, SYN, 4096, 0, 0) + payload
+            body = (
+                struct.pack("!HHIIBBHHH", packet.sport, packet.dport, 7, 0, 5 << 4, SYN, 4096, 0, 0) + payload
+            )
             place = 16
         else:
             body = struct.pack("!HHHH", packet.sport, packet.dport, 8 + len(payload), 0) + payload

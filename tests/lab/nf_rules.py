@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 from typing import Literal
 
-Dialect = Literal["legacy", "iptables-nft", "nft"]
+Dialect = Literal["legacy", "iptables-nft", "nft", "together"]
 
 PORTS = ("53", "80", "443", "8080")
 STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "NEW,ESTABLISHED", "RELATED,ESTABLISHED")
@@ -79,7 +79,11 @@ def xtables(author: Author) -> str:
 
 
 def _table(author: Author, table: str) -> str:
-    hooks = {"raw": ("PREROUTING",), "filter": ("FORWARD",), "mangle": ("PREROUTING", "FORWARD", "POSTROUTING")}
+    hooks = {
+        "raw": ("PREROUTING",),
+        "filter": ("FORWARD",),
+        "mangle": ("PREROUTING", "FORWARD", "POSTROUTING"),
+    }
     policies = ("DROP",) if table == "filter" and author.chance(0.4) else ("ACCEPT",)
     lines = [f"*{table}", *(f":{hook} {author.pick(*policies)} [0:0]" for hook in hooks[table])]
     lines += [f":{chain} - [0:0]" for chain in CHAINS]
@@ -141,7 +145,10 @@ def _of_protocol(author: Author, protocol: str) -> str:
         f"-m multiport {no}--sports {port},40000:65000",
     ]
     if protocol == "tcp":
-        options += [f"-m tcp {no}--syn", f"-m tcp {no}--tcp-flags SYN,ACK,RST {author.pick('SYN', 'RST', 'NONE', 'ACK,RST')}"]
+        options += [
+            f"-m tcp {no}--syn",
+            f"-m tcp {no}--tcp-flags SYN,ACK,RST {author.pick('SYN', 'RST', 'NONE', 'ACK,RST')}",
+        ]
     return author.pick(*options)
 
 
@@ -193,7 +200,15 @@ def _module(author: Author, hook: str, table: str) -> str:
 def _target(author: Author, table: str, hook: str, protocol: str, callable_chains: tuple[str, ...]) -> str:
     if callable_chains and author.chance(0.35):
         return f"-{author.pick('j', 'j', 'j', 'g')} {author.pick(*callable_chains)}"
-    common = ["-j ACCEPT", "-j ACCEPT", "-j RETURN", "-j DROP", "", "-j LOG", "-j NFQUEUE --queue-num 7 --queue-bypass"]
+    common = [
+        "-j ACCEPT",
+        "-j ACCEPT",
+        "-j RETURN",
+        "-j DROP",
+        "",
+        "-j LOG",
+        "-j NFQUEUE --queue-num 7 --queue-bypass",
+    ]
     if table == "filter":
         common += ["-j ACCEPT", "-j ACCEPT", "-j DROP", "-j REJECT --reject-with icmp-host-prohibited"]
         common += ["-j NFQUEUE --queue-num 7", "-j MARK --set-xmark 0x1/0x1"]

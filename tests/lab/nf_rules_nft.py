@@ -9,7 +9,15 @@ if TYPE_CHECKING:
 
 CHAINS = ("c1", "c2", "c3", "c4")
 HOOKS = ("prerouting", "forward", "postrouting")
-STATES = ("new", "established", "related", "invalid", "untracked", "{ new, established }", "established,related")
+STATES = (
+    "new",
+    "established",
+    "related",
+    "invalid",
+    "untracked",
+    "{ new, established }",
+    "established,related",
+)
 
 SETS = """\
 set hosts { type ipv4_addr; flags interval; elements = { 10.1.0.2, 10.2.0.0/30, 10.9.0.0-10.9.0.7 } }
@@ -56,7 +64,8 @@ def _table(author: Author, name: str) -> str:
 
 def _rules(author: Author, where: str, hook: str, callable_chains: tuple[str, ...], least: int) -> list[str]:
     return [
-        f"add rule {where} {_rule(author, hook, callable_chains)}" for _ in range(author.random.randint(least, 5))
+        f"add rule {where} {_rule(author, hook, callable_chains)}"
+        for _ in range(author.random.randint(least, 5))
     ]
 
 
@@ -88,7 +97,7 @@ def _match(author: Author, hook: str) -> str:
         f"meta l4proto {no}{author.pick('icmp', 'tcp', 'udp', '{ tcp, udp }', '{ icmp, tcp }')}",
         f"ip protocol {no}{author.pick('icmp', 'tcp', 'udp', '{ tcp, udp }')}",
         f"meta nfproto {no}ipv4",
-        f"icmp type {no}{author.pick('echo-request', 'echo-reply', '{ echo-request, echo-reply }', 'destination-unreachable')}",
+        f"icmp type {no}{author.pick('echo-request', 'echo-reply', '{ 8, 0 }', 'destination-unreachable')}",
         f"icmp code {no}{author.pick('0', '3')}",
         f"tcp dport {no}{port}",
         f"tcp sport {no}1024-65535",
@@ -123,7 +132,10 @@ def _match(author: Author, hook: str) -> str:
         f"fib {side} type {no}{author.pick('unicast', 'local', '{ local, broadcast }')}",
     ]
     if hook == "prerouting":
-        options += [f"fib saddr . iif oif {author.pick('exists', 'missing', '!= 0', '0')}", "fib saddr oif exists"]
+        options += [
+            f"fib saddr . iif oif {author.pick('exists', 'missing', '!= 0', '0')}",
+            "fib saddr oif exists",
+        ]
     return author.pick(*options)
 
 
@@ -174,5 +186,9 @@ def _verdict(author: Author, hook: str, callable_chains: tuple[str, ...]) -> str
     if author.chance(0.6):
         options.append("drop")
     if hook == "forward":
-        options += ["reject", "reject with icmp type admin-prohibited", "meta l4proto tcp reject with tcp reset"]
+        options += [
+            "reject",
+            "reject with icmp type admin-prohibited",
+            "meta l4proto tcp reject with tcp reset",
+        ]
     return author.pick(*options)

@@ -18,27 +18,37 @@ class _Reader(NamedTuple):
     what: str
     backend: FirewallBackend
     tool: str
-    read: Callable[[Access], Iterable[FirewallText]]
+    read: Callable[[Access, bool], Iterable[FirewallText]]
 
 
 READERS = (
-    _Reader("legacy iptables rules", "legacy", "iptables-legacy-save", legacy.read),
+    _Reader("legacy iptables rules", "legacy", "iptables-legacy-save", lambda access, _: legacy.read(access)),
     _Reader("nftables rules", "nft", "nft", nft.read),
 )
 
+Found = tuple[tuple[FirewallText, ...], tuple[Missing, ...]]
 
-def read_firewall(
-    access: Access, namespace: NamespaceId
-) -> tuple[tuple[FirewallText, ...], tuple[Missing, ...]]:
+
+def read_firewall(access: Access, namespace: NamespaceId) -> Found:
     """Return the tables of a namespace, those that could not be read with their error, and what is missing.
 
-    Where it may not even be asked which tables there are, one nameless table of family inet stands for them.
+    Where it may not even be asked which tables there are, one nameless table of family inet stands for them. Of a very
+    large table only the base chains are read.
     """
+    return _read(access, namespace, whole=False)
+
+
+def read_whole_firewall(access: Access, namespace: NamespaceId) -> Found:
+    """Return the same with all chains of all tables."""
+    return _read(access, namespace, whole=True)
+
+
+def _read(access: Access, namespace: NamespaceId, whole: bool) -> Found:
     found: list[FirewallText] = []
     missing: list[Missing] = []
     for reader in READERS:
         try:
-            texts = list(reader.read(access))
+            texts = list(reader.read(access, whole))
         except OSError as error:
             if error.errno in NOT_BUILT:
                 continue
@@ -49,6 +59,17 @@ def read_firewall(
         found.extend(texts)
         missing.extend(_missing(text, namespace) for text in texts if text.error is not None)
     return tuple(found), tuple(missing)
+
+
+def read_chain(
+    access: Access, table: FirewallText, chain: str, namespace: NamespaceId
+) -> tuple[tuple[str, ...], tuple[Missing, ...]]:
+    """Return the lines of one chain of a table that was read in part, or what is missing."""
+    try:
+        return (nft.chain(access, table.tool, table.table, chain),), ()
+    except ToolError as error:
+        what = f"chain {chain} of table {table.family} {table.table} of {namespace.label}"
+        return (), (Missing(what, str(error), error.remedy),)
 
 
 def read_ipsets(access: Access, namespace: NamespaceId) -> tuple[tuple[SetText, ...], tuple[Missing, ...]]:

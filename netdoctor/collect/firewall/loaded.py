@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.netlink import NETLINK_NETFILTER, Conversation, attributes
+from netdoctor.collect.netlink import NETLINK_NETFILTER, Conversation, Dump, attribute, attributes
 from netdoctor.collect.rulesets.nft import (
     FAMILIES,
     NFNL_SUBSYS_NFTABLES,
@@ -14,62 +14,86 @@ from netdoctor.collect.rulesets.nft import (
     NFT_MSG_GETTABLE,
     NFT_TABLE_F_DORMANT,
     NFTA_CHAIN_HOOK,
+    NFTA_CHAIN_POLICY,
     NFTA_CHAIN_TABLE,
     NFTA_TABLE_FLAGS,
     NFTA_TABLE_NAME,
 )
 
-NFTA_CHAIN_USE = 6
+NFTA_CHAIN_NAME, NFTA_CHAIN_USE = 3, 6
+
+NFTA_CHAIN_TYPE = 7
+_TYPES = tuple(attribute(NFTA_CHAIN_TYPE, kind) for kind in (b"filter\0", b"nat\0", b"route\0"))
 
 _BODY = 16
 _ATTRIBUTES = 20  # behind nlmsghdr and nfgenmsg
 
 
+#: A table with more chains than this is large whatever is in them, and they are not looked at one by one.
+MANY = 2000
+
+
 class Loaded(NamedTuple):
-    """A table that is awake and has a chain on a hook. `uses` is at least how many rules it has."""
+    """A table that is awake and has a chain on a hook.
+
+    `size` is about how many rules it has (at least how many chains); `bases` are its base chains with their policies.
+    """
 
     family: str
     name: str
-    uses: int
+    size: int
+    bases: tuple[tuple[str, str], ...]
 
 
 def loaded(access: Access) -> tuple[Loaded, ...]:
     """Return the tables that see packets, in the order in which they were made. Raises OSError."""
     conversation = access.run(lambda: Conversation(NETLINK_NETFILTER))
     try:
-        tables = [message for message in _dump(conversation, NFT_MSG_GETTABLE) if message[_BODY] in FAMILIES]
+        tables = _dump(conversation, NFT_MSG_GETTABLE).messages()
         if not tables:
             return ()
-        uses, hooked = _chains(conversation)
-        return tuple(_awake(tables, uses, hooked))
+        chains = _dump(conversation, NFT_MSG_GETCHAIN)
+        return tuple(_awake(tables, chains))
     finally:
         conversation.close()
 
 
-def _awake(
-    tables: list[bytes], uses: dict[tuple[int, bytes], int], hooked: set[tuple[int, bytes]]
-) -> Iterator[Loaded]:
+def _dump(conversation: Conversation, message: int) -> Dump:
+    return conversation.dump(NFNL_SUBSYS_NFTABLES << 8 | message, bytes(4))
+
+
+def _awake(tables: list[bytes], chains: Dump) -> Iterator[Loaded]:
     for message in tables:
-        attrs = attributes(message, _ATTRIBUTES)
-        table = message[_BODY], attrs[NFTA_TABLE_NAME]
+        family, attrs = message[_BODY], attributes(message, _ATTRIBUTES)
         dormant = int.from_bytes(attrs.get(NFTA_TABLE_FLAGS, b""), "big") & NFT_TABLE_F_DORMANT
-        if table in hooked and not dormant:
-            name = table[1].rstrip(b"\0").decode("utf-8", "backslashreplace")
-            yield Loaded(FAMILIES[table[0]], name, uses[table])
+        if dormant or family not in FAMILIES:
+            continue
+        of_table = attribute(NFTA_CHAIN_TABLE, attrs[NFTA_TABLE_NAME])
+        own = [chain for chain in chains.holding(of_table) if chain[_BODY] == family]
+        bases = tuple(_bases(own))
+        if bases:
+            yield Loaded(FAMILIES[family], text(attrs[NFTA_TABLE_NAME]), _size(own), bases)
 
 
-def _dump(conversation: Conversation, message: int) -> list[bytes]:
-    return conversation.dump(NFNL_SUBSYS_NFTABLES << 8 | message, bytes(4)).messages()
+def _bases(chains: list[bytes]) -> Iterator[tuple[str, str]]:
+    """Yield name and policy of the base chains; only they have a type."""
+    for chain in chains:
+        if any(kind in chain for kind in _TYPES):
+            attrs = attributes(chain, _ATTRIBUTES)
+            if NFTA_CHAIN_HOOK in attrs:
+                drops = attrs.get(NFTA_CHAIN_POLICY) == bytes(4)
+                yield text(attrs[NFTA_CHAIN_NAME]), "DROP" if drops else "ACCEPT"
 
 
-def _chains(conversation: Conversation) -> tuple[dict[tuple[int, bytes], int], set[tuple[int, bytes]]]:
-    """Return how often the chains of each table are used (by rules in them and to them), and the tables on hooks."""
-    uses: dict[tuple[int, bytes], int] = {}
-    hooked: set[tuple[int, bytes]] = set()
-    for message in _dump(conversation, NFT_MSG_GETCHAIN):
-        attrs = attributes(message, _ATTRIBUTES)
-        table = message[_BODY], attrs[NFTA_CHAIN_TABLE]
-        uses[table] = uses.get(table, 0) + int.from_bytes(attrs.get(NFTA_CHAIN_USE, b""), "big")
-        if NFTA_CHAIN_HOOK in attrs:
-            hooked.add(table)
-    return uses, hooked
+def _size(chains: list[bytes]) -> int:
+    """Return how often the chains are used: by the rules in them, and by those that jump to them."""
+    if len(chains) > MANY:
+        return len(chains)
+    return sum(
+        int.from_bytes(attributes(chain, _ATTRIBUTES).get(NFTA_CHAIN_USE, b""), "big") for chain in chains
+    )
+
+
+def text(raw: bytes) -> str:
+    """Return a name that ends in a zero byte."""
+    return raw.rstrip(b"\0").decode("utf-8", "backslashreplace")

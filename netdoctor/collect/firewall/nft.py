@@ -23,18 +23,26 @@ SAVERS = {
     "arp": ("arptables-nft-save", ("filter",)),
 }
 
-#: Up to so many rules a table with a standard name is also read as JSON (5,000: 0.2 s).
+#: The tools that print single chains of such a table, which is all that is read of a very large one.
+LISTERS = {"ip": "iptables-nft", "ip6": "ip6tables-nft"}
+
+#: Up to so many rules a table with a standard name is also read as JSON (0.2 s); with more it is read chain by chain
+#: (save tool and nft need seconds for 20,000 chains, and the kernel for 40,000 rules of one).
 BOTH_WAYS = 2000
 
 
-def read(access: Access) -> Iterator[FirewallText]:
-    """Yield the tables that see packets. Raises OSError."""
+def read(access: Access, whole: bool) -> Iterator[FirewallText]:
+    """Yield the tables that see packets; not `whole`: very large ones without their rules. Raises OSError."""
     found = loaded(access)
     saved: dict[str, dict[str, str] | ToolError] = {}
     for table in found:
         tool, names = SAVERS.get(table.family, ("", ()))
         if table.name not in names:
             yield _native(access, table)
+            continue
+        partial = None if whole or table.size <= BOTH_WAYS else _partial(access, table)
+        if partial is not None:
+            yield partial
             continue
         if tool not in saved:
             saved[tool] = _saved(access, tool)
@@ -67,10 +75,30 @@ def _standard(access: Access, table: Loaded, tool: str, saved: dict[str, str] | 
     if isinstance(saved, ToolError) or table.name not in saved:
         return _native(access, table)
     text = FirewallText("nft", table.family, tool, table.name, saved[table.name])
-    if table.uses > BOTH_WAYS:
+    if table.size > BOTH_WAYS:
         return text
     try:
         native = _json(access, table)
     except ToolError:
         return text
     return FirewallText("nft", table.family, tool, table.name, saved[table.name], native)
+
+
+def _partial(access: Access, table: Loaded) -> FirewallText | None:
+    """Return a table with the rules of its base chains; None where these hold what iptables does not show."""
+    tool = LISTERS.get(table.family)
+    if tool is None:
+        return None
+    lines = []
+    for name, policy in table.bases:
+        try:
+            lines.append(f":{name} {policy} [0:0]\n#{name}\n{chain(access, tool, table.name, name)}")
+        except ToolError:
+            return None
+    return FirewallText("nft", table.family, tool, table.name, "".join(lines), partial=True)
+
+
+def chain(access: Access, tool: str, table: str, name: str) -> str:
+    """Return the lines of one chain. Raises ToolError, and OSError where the namespace may not be entered."""
+    printed = run(access, tool, "-t", table, "-S", name)
+    return "".join(line for line in printed.splitlines(keepends=True) if line.startswith("-A "))

@@ -60,7 +60,7 @@ def general(options: list[Option], context: Context) -> Iterator[Match]:
             continue
         try:
             yield _arp(option) if context.family == "arp" else _bridge(option)
-        except UndecodedError:
+        except (ValueError, LookupError):
             yield Unknown(text=option.text)
 
 

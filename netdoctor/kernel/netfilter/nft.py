@@ -22,6 +22,7 @@ from netdoctor.kernel.netfilter.model import (
     SetTtl,
     Statement,
     Unknown,
+    UnknownStatement,
 )
 from netdoctor.kernel.netfilter.names import UndecodedError
 from netdoctor.kernel.netfilter.nft_exprs import condition
@@ -144,7 +145,7 @@ def _set_facts(found: _Set) -> SetFacts:
     elements = msgspec.json.decode(found.elem)
     try:
         pairs = tuple(_element(element, writing, bool(found.map)) for element in elements)
-    except (UndecodedError, KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError):
         return SetFacts(found.name, types, known=False)
     return SetFacts(found.name, types, pairs)
 
@@ -160,6 +161,13 @@ def _element(element: Json, writing: tuple[str, ...], is_map: bool) -> Any:
 def parse(entry: _Rule, number: int, family: Family) -> FirewallRule:
     """Return a rule. What it asks after it changed the packet stays behind the change."""
     expressions = msgspec.json.decode(entry.expr)
+    try:
+        return _parse(expressions, entry, number, family)
+    except (TypeError, LookupError, AttributeError, ValueError, StopIteration):
+        return FirewallRule(number, str(expressions)[:200], (), (UnknownStatement("an unknown form of rule"),))
+
+
+def _parse(expressions: Json, entry: _Rule, number: int, family: Family) -> FirewallRule:
     packets: int | None = None
     matches: list[Match] = []
     statements: list[Statement] = []
@@ -207,6 +215,6 @@ def _joins_code(body: Json, family: Family, before: list[Match]) -> bool:
             return False
         [value] = members(body["right"])
         before[-1] = IcmpType(False, last.type, bounds(value, key))
-    except (UndecodedError, ValueError):
+    except (ValueError, LookupError, TypeError):
         return False
     return True

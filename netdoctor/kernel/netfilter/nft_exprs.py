@@ -32,7 +32,7 @@ def condition(body: Json, family: str) -> list[Match]:
     left, op, right = body["left"], body["op"], body["right"]
     try:
         return _condition(left, op, right, family)
-    except (UndecodedError, KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, AttributeError):
         return [Unknown(text=expression_text({"match": body}))]
 
 

@@ -45,7 +45,7 @@ def statement(expression: Json, family: str) -> Parsed:
         if kind in _PASS:
             return (), (Pass(statement_text(expression)),)
         return HANDLERS[kind](body, family)
-    except (UndecodedError, KeyError, TypeError, ValueError):
+    except (LookupError, TypeError, ValueError, AttributeError):
         return (), (UnknownStatement(statement_text(expression)),)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netdoctor.kernel.netfilter.names import UndecodedError
 from netdoctor.kernel.netfilter.nft_values import Json
 
 Writer = Callable[[Json], str]
@@ -30,7 +29,7 @@ def statement_text(expression: Json) -> str:
         if writer is not None:
             return writer(body)
         return kind if body is None else f"{kind} {expression_text(body)}"
-    except (KeyError, TypeError, ValueError, UndecodedError):
+    except (LookupError, TypeError, ValueError, AttributeError):
         return f"{kind} {body}"
 
 

@@ -24,7 +24,7 @@ Json = Any
 
 
 class Key(NamedTuple):
-    """What of a packet is compared or looked up: the field, the names its values may have, and what must hold before."""
+    """What of a packet is compared or looked up: its field, the names of its values, and what must hold before."""
 
     field: str
     implied: tuple[Match, ...] = ()

@@ -42,8 +42,12 @@ class Ruleset:
     """The rules of one namespace. `unread` are the tables whose rules are not known: anything may be in them."""
 
     def __init__(
-        self, texts: Iterable[FirewallText], ipsets: Callable[[], tuple[SetText, ...]] = tuple
+        self,
+        texts: Iterable[FirewallText],
+        ipsets: Callable[[], tuple[SetText, ...]] = tuple,
+        ask: Callable[[FirewallText, str], str | None] = lambda _, __: None,
     ) -> None:
+        self._ask = ask
         self._tables: dict[tuple[str, str, str], Table] = {}
         self._rules: dict[Place, tuple[FirewallRule, ...]] = {}
         self._relevant: dict[tuple[Place, str, str], tuple[FirewallRule, ...]] = {}
@@ -63,7 +67,7 @@ class Ruleset:
     def _table(self, text: FirewallText) -> Table:
         if text.tool == "nft":
             return NativeTable(text.family, text.table, text.text)  # type: ignore[arg-type]
-        saved = XtTable(text.family, text.table, text.text, self._ipsets.types)  # type: ignore[arg-type]
+        saved = XtTable(text, self._ipsets.types, self._ask)
         return mixed.MixedTable(saved, text) if text.native else saved
 
     def places(self) -> tuple[Place, ...]:
@@ -135,5 +139,5 @@ def ruleset_of(ns: Namespace) -> Ruleset:
     """Return the rules of a namespace; made once for each object."""
     found = _known.get(ns)
     if found is None:
-        found = _known[ns] = Ruleset(ns.firewall(), ns.ipsets)
+        found = _known[ns] = Ruleset(ns.firewall(), ns.ipsets, ns.firewall_chain)
     return found

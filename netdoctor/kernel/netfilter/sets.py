@@ -58,7 +58,7 @@ class IpSets:
             return self._union(text.name, [words[0] for words in entries])
         try:
             return _plain(text.name, kind, options, entries)
-        except (UndecodedError, KeyError):
+        except (ValueError, LookupError):
             return SetFacts(text.name, (), known=False)
 
     def _union(self, name: str, members: list[str]) -> SetFacts:

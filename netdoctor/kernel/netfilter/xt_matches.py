@@ -74,7 +74,7 @@ def of_module(module: Module, context: Context) -> tuple[Match, ...]:
     if handler is not None:
         try:
             return tuple(handler(module, context))
-        except UndecodedError:
+        except (ValueError, LookupError):
             pass
     return (Unknown(text=f"-m {module.text}"),)
 

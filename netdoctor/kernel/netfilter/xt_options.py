@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from netdoctor.kernel.netfilter.model import Family
@@ -63,7 +63,7 @@ class Context(NamedTuple):
     """What a rule's meaning depends on: the family, the chains of its table, and the dimensions of ipsets."""
 
     family: Family
-    chains: frozenset[str]
+    chains: Container[str]
     dimensions: Callable[[str], tuple[str, ...] | None]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 from netdoctor.kernel.netfilter.model import (
     NoTrack,
@@ -31,6 +31,18 @@ _PASS = frozenset(
 )  # fmt: skip
 
 
+class _AnyChain(Container[str]):
+    """What a jump may lead to in a table whose chains are not all known: whatever is no target."""
+
+    def __contains__(self, name: object) -> bool:
+        return not (name in _VERDICTS or name in _PASS or name in TARGETS or name in _NOT_MODELLED)
+
+
+ANY_CHAIN = _AnyChain()
+
+_NOT_MODELLED = frozenset(("TPROXY", "SYNPROXY", "HMARK", "CLUSTERIP", "DNPT", "SNPT"))
+
+
 def of_target(target: Module | None, goto: bool, context: Context) -> tuple[Statement, ...]:
     """Return what a rule does; nothing without a target."""
     if target is None:
@@ -45,7 +57,7 @@ def of_target(target: Module | None, goto: bool, context: Context) -> tuple[Stat
     if handler is not None:
         try:
             return handler(target, context)
-        except UndecodedError:
+        except (ValueError, LookupError):
             pass
     return (UnknownStatement(target.text),)
 

@@ -9,9 +9,19 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.links import Record
 from netdoctor.kernel.netfilter import eb_matches, xt_matches, xt_targets
-from netdoctor.kernel.netfilter.model import Base, Family, FirewallRule, Hook, Match, SetFacts, Unknown
+from netdoctor.kernel.netfilter.model import (
+    Base,
+    Family,
+    FirewallRule,
+    Hook,
+    Match,
+    SetFacts,
+    Unknown,
+    UnknownStatement,
+)
 from netdoctor.kernel.netfilter.names import UndecodedError
 from netdoctor.kernel.netfilter.xt_index import SHORT, AddressIndex
 from netdoctor.kernel.netfilter.xt_options import Context, Parts, take_apart, tokens
@@ -42,10 +52,14 @@ _NAT_PRIORITIES = {
 
 
 class SavedTable(Record, frozen=True):
-    """A table split into chains: policies of the built-in ones (`-` for user chains), and the lines of each chain."""
+    """A table split into chains: policies of the built-in ones (`-` for user chains), and the lines of each chain.
+
+    Of a partial text, `held` are the chains whose lines it holds.
+    """
 
     policies: dict[str, str]
     lines: dict[str, list[str]]
+    held: frozenset[str] = frozenset()
 
 
 @lru_cache(maxsize=64)
@@ -53,6 +67,7 @@ def split(text: str) -> SavedTable:
     """Split the lines of one table into its chains, in one pass."""
     policies: dict[str, str] = {}
     lines: dict[str, list[str]] = {}
+    held: set[str] = set()
     for line in text.split("\n"):
         start = line.find("] -A ") + 5 if line[:1] == "[" else 3 if line[:3] == "-A " else 0
         if start > 4 or start == 3:
@@ -62,11 +77,14 @@ def split(text: str) -> SavedTable:
                 lines[chain].append(line)
             except KeyError:
                 lines[chain] = [line]
+        elif line[:1] == "#":
+            lines[line[1:]] = []
+            held.add(line[1:])
         elif line[:1] == ":":
             name, policy, *_ = (*line[1:].split(" "), "-")
             policies[name] = policy
             lines.setdefault(name, [])
-    return SavedTable(policies, lines)
+    return SavedTable(policies, lines, frozenset(held))
 
 
 def bases(family: Family, table: str, saved: SavedTable) -> list[tuple[str, Base]]:
@@ -99,7 +117,7 @@ def rule(line: str, number: int, context: Context) -> FirewallRule:
     matches: list[Match] = []
     try:
         matches.extend(general(parts.general, context))
-    except UndecodedError:
+    except (ValueError, LookupError):
         matches.append(Unknown(text=" ".join(option.text for option in parts.general)))
     for module in parts.matches:
         matches.extend(xt_matches.of_module(module, context))
@@ -120,14 +138,25 @@ def _conditions_first(parts: Parts) -> Parts:
 
 
 class XtTable:
-    """A table in the save format. Raises UndecodedError for a table that is not a standard one."""
+    """A table in the save format; `ask` returns the lines of chains that its text does not hold.
+
+    Raises UndecodedError for a table of a name that is not a standard one.
+    """
 
     def __init__(
-        self, family: Family, table: str, text: str, dimensions: Callable[[str], tuple[str, ...] | None]
+        self,
+        text: FirewallText,
+        dimensions: Callable[[str], tuple[str, ...] | None],
+        ask: Callable[[FirewallText, str], str | None],
     ) -> None:
-        self._saved = split(text)
-        self._bases = bases(family, table, self._saved)
-        self._context = Context(family, frozenset(self._saved.policies), dimensions)
+        family: Family = text.family  # type: ignore[assignment]
+        self._text = text
+        self._ask = ask
+        self._saved = split(text.text)
+        self._bases = bases(family, text.table, self._saved)
+        chains = xt_targets.ANY_CHAIN if text.partial else frozenset(self._saved.policies)
+        self._context = Context(family, chains, dimensions)
+        self._asked: dict[str, list[str] | None] = {}
         self._indexes: dict[str, AddressIndex] = {}
         self._parsed: dict[tuple[str, int], FirewallRule] = {}
 
@@ -139,23 +168,38 @@ class XtTable:
         """Return the names of all chains."""
         return tuple(self._saved.lines)
 
+    def _lines(self, chain: str) -> list[str] | None:
+        """Return the lines of a chain, or None where they cannot be read. Raises KeyError where there is none."""
+        if not self._text.partial or chain in self._saved.held:
+            return self._saved.lines[chain]
+        if chain not in self._asked:
+            printed = self._ask(self._text, chain)
+            self._asked[chain] = printed.splitlines() if printed is not None else None
+        return self._asked[chain]
+
     def rules(self, chain: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain. Raises KeyError where there is no such chain."""
-        return tuple(self._rule(chain, number) for number in range(1, len(self._saved.lines[chain]) + 1))
+        lines = self._lines(chain)
+        if lines is None:
+            return (
+                FirewallRule(0, f"the rules of {chain}", (), (UnknownStatement(f"the rules of {chain}"),)),
+            )
+        return tuple(self._rule(chain, line, number) for number, line in enumerate(lines, 1))
 
     def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain without those that ask for another address. Raises KeyError as `rules`."""
-        lines = self._saved.lines[chain]
-        if len(lines) <= SHORT:
+        lines = self._lines(chain)
+        if lines is None or len(lines) <= SHORT:
             return self.rules(chain)
         if chain not in self._indexes:
             self._indexes[chain] = AddressIndex(lines)
-        return tuple(self._rule(chain, number) for number in self._indexes[chain].numbers(src, dst))
+        numbers = self._indexes[chain].numbers(src, dst)
+        return tuple(self._rule(chain, lines[number - 1], number) for number in numbers)
 
-    def _rule(self, chain: str, number: int) -> FirewallRule:
+    def _rule(self, chain: str, line: str, number: int) -> FirewallRule:
         key = chain, number
         if key not in self._parsed:
-            self._parsed[key] = rule(self._saved.lines[chain][number - 1], number, self._context)
+            self._parsed[key] = rule(line, number, self._context)
         return self._parsed[key]
 
     def set(self, name: str) -> SetFacts | None:

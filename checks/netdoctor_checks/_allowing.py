@@ -1,0 +1,137 @@
+"""How a dropped packet is let through: the narrowest accept, in the chain and before the rule where it was dropped.
+
+An accept ends one base chain only; what drops the packet later on is a cause of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from netdoctor.case import Case
+from netdoctor.check import Finding, Proof
+from netdoctor.fix.allowed import Allowed
+from netdoctor.fix.change import Fix, applied
+from netdoctor.fix.firewall import AllowBefore, DeleteFirewallRule, Spot
+from netdoctor.kernel.endings import RuleDropped
+from netdoctor.kernel.packet import IPPROTO_ICMP, Arp
+from netdoctor_checks import _firewall as fw
+
+#: Hooks that both directions of a conversation pass.
+BOTH_WAYS = ("forward", "prerouting", "postrouting", "ingress", "egress")
+#: Chains that their tool leaves to the administrator, by the hook they serve; rules there outlive a restart.
+OWN_CHAINS = {
+    "forward": ("DOCKER-USER", "ufw-user-forward"),
+    "input": ("ufw-user-input",),
+    "output": ("ufw-user-output",),
+}
+
+
+def findings(
+    case: Case, end: RuleDropped, title: str, explanation: str, more: tuple[Proof, ...] = ()
+) -> Iterator[Finding]:
+    """The finding with the repair that works, and with none where none does."""
+    proofs = (*fw.evidence(case, end), *more)
+    fixes: list[Fix | None] = [*repairs(case, end)]
+    for fix in fixes or [None]:
+        yield Finding(title, explanation, fw.at(end), proofs, fix, end.hook)
+
+
+def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
+    """An accept for this packet, and for its answer where the same rule would take that; else the rule's deletion."""
+    for spot in _spots(case, end):
+        one, both = _accepting(case, end, spot, False), _accepting(case, end, spot, True)
+        alone = _progress(case, one)
+        if alone == 3:
+            yield one
+            return
+        paired = _progress(case, both)
+        if alone or paired:
+            yield both if paired > alone or (paired and _meets_answers(case, end)) else one
+            return
+    if end.number is not None:
+        yield deletion(case, end)
+
+
+def deletion(case: Case, end: RuleDropped) -> Fix:
+    """The rule goes, for everybody."""
+    change = DeleteFirewallRule(end.at.inode, fw.spot_of(case, end))
+    return Fix(f"delete {fw.named(case, end)} in {case.label(end.at)}", (change,), "high")
+
+
+def allowed(end: RuleDropped) -> Allowed:
+    """This very packet; answers to known connections only, where connection tracking has seen the request."""
+    if isinstance(end.packet, Arp):
+        return Allowed(end.packet.sip, end.packet.tip, arp=True)
+    answering = end.flow.leg == "reply"
+    packet = end.packet
+    ports = (None, None) if packet.proto == IPPROTO_ICMP else (packet.dport, packet.sport)
+    dport, sport = (None, ports[1]) if answering else (ports[0], None)
+    known = answering and end.state == "ESTABLISHED" and end.family in ("ip", "inet")
+    return Allowed(packet.src, packet.dst, packet.proto, dport, sport, known)
+
+
+def answer(end: RuleDropped) -> Allowed:
+    """What comes back."""
+    there = allowed(end)
+    tracked = end.state == "NEW" and end.family in ("ip", "inet")
+    back = replace(there, src=there.dst, dst=there.src, dport=there.sport, sport=there.dport)
+    return replace(back, established=tracked)
+
+
+def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool) -> Fix:
+    change = AllowBefore(end.at.inode, spot, allowed(end))
+    rule = change.allowed
+    what = "ARP" if rule.arp else "answers" if rule.established else "packets"
+    where = f"before rule {spot.number} of" if spot.number is not None else "at the end of"
+    line = f"accept {what} from {rule.src} to {rule.dst} {where} {spot.chain} in {case.label(end.at)}"
+    if not both:
+        return Fix(line, (change,), "low" if rule.established else "medium")
+    return Fix(
+        f"{line}, and what answers them", (change, AllowBefore(end.at.inode, spot, answer(end))), "medium"
+    )
+
+
+def _spots(case: Case, end: RuleDropped) -> Iterator[Spot]:
+    """Where an accept may stand: before the rule; for a policy in the administrator's own chain, or in the base chain."""
+    own = fw.spot_of(case, end)
+    if end.number is not None:
+        yield own
+        return
+    texts = " ".join(f"{item.text} " for item in fw.tables(case, end))
+    for chain in OWN_CHAINS.get(end.hook, ()):
+        if f":{chain} " in texts:
+            yield replace(own, chain=chain, number=1 if chain == "DOCKER-USER" else None)
+    yield own
+    # A rule that returns from the base chain is behind the end of it.
+    yield replace(own, number=1, handle=_first_handle(case, end))
+
+
+def _first_handle(case: Case, end: RuleDropped) -> int | None:
+    rule = fw.rule_of(case, replace(end, number=1))
+    return rule.handle if rule is not None and fw.backend(case, end) == "nft" else None
+
+
+def _meets_answers(case: Case, end: RuleDropped) -> bool:
+    """Tell whether the answer comes by the same hook, and nothing in the table accepts answers as such."""
+    if end.hook not in BOTH_WAYS or end.flow.leg == "reply":
+        return False
+    return not any("ESTABLISHED" in item.text or "established" in item.text for item in fw.tables(case, end))
+
+
+def _progress(case: Case, fix: Fix) -> int:
+    return case.progress(applied(case.host, fix.changes))
+
+
+def first_in_docker_user(case: Case, end: RuleDropped, title: str, explanation: str) -> Iterator[Finding]:
+    """As `findings`, with an accept in DOCKER-USER first, where FORWARD enters that before the rule."""
+    spot = replace(fw.spot_of(case, end), chain="DOCKER-USER", number=1, handle=None)
+    shown = any(":DOCKER-USER " in item.text for item in fw.tables(case, end))
+    if shown and end.chain != "DOCKER-USER":
+        for both in (False, True):
+            fix = _accepting(case, end, spot, both)
+            if _progress(case, fix) == 3 or (both and _progress(case, fix)):
+                yield Finding(title, explanation, fw.at(end), fw.evidence(case, end), fix, end.hook)
+                return
+    yield from findings(case, end, title, explanation)
