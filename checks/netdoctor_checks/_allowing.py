@@ -85,7 +85,7 @@ def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool) -> Fix:
     rule = change.allowed
     what = "ARP" if rule.arp else "answers" if rule.established else "packets"
     where = f"before rule {spot.number} of" if spot.number is not None else "at the end of"
-    line = f"accept {what} from {rule.src} to {rule.dst} {where} {spot.chain} in {case.label(end.at)}"
+    line = f"accept {what} from {rule.src} to {rule.dst} {where} {spot.chain}, {case.label(end.at)}"
     if not both:
         return Fix(line, (change,), "low" if rule.established else "medium")
     return Fix(

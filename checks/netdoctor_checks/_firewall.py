@@ -36,8 +36,17 @@ AUTHORS = (
     (r"ISTIO_", "Istio"),
     (r"(FWD[IO]?|IN|PRE|POST|FORWARD|INPUT)_(?!INVALID$)", "firewalld"),
 )
-TABLES = {"firewalld": "firewalld", "kube-proxy": "kube-proxy", "netavark": "netavark (Podman)", "calico": "Calico (Felix)",
-          "docker-bridges": "Docker", "cilium": "Cilium", "incus": "Incus", "lxd": "LXD", "libvirt_network": "libvirt"}  # fmt: skip
+TABLES = {
+    "firewalld": "firewalld",
+    "kube-proxy": "kube-proxy",
+    "netavark": "netavark (Podman)",
+    "calico": "Calico (Felix)",
+    "docker-bridges": "Docker",
+    "cilium": "Cilium",
+    "incus": "Incus",
+    "lxd": "LXD",
+    "libvirt_network": "libvirt",
+}
 
 
 def author(end: RuleDropped) -> str | None:
@@ -67,7 +76,7 @@ def packet(end: RuleDropped) -> str:
 
 
 def backend(case: Case, end: RuleDropped) -> str:
-    """The tool that shows the table: iptables-legacy, iptables-nft, nft …"""
+    """The tool that shows the table: iptables-legacy, iptables-nft, nft and so on."""
     spot = Spot(end.backend, end.family, end.table, end.chain)
     return "nft" if native(case.ns(end.at), spot) else tool(spot)
 

@@ -17,20 +17,22 @@ def arp_drop(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """A firewall rule drops ARP messages.
 
     ## What it means
-    arptables, or a table of nft's family `arp`, has its own input and output hooks, which every ARP message of the host
-    passes. Here a rule drops the question, or the answer to it.
+    arptables, or a table of nft's family `arp`, has its own input and output hooks, which every ARP message of
+    the host passes. Here a rule drops the question, or the answer to it.
 
     ## Why it breaks the path
-    `arp_rcv()` and `arp_xmit()` run the hooks of NFPROTO_ARP. Without an answer the neighbour entry goes to FAILED, and
-    each packet for it ends with `Destination Host Unreachable` after three questions, one a second.
+    `arp_rcv()` and `arp_xmit()` run the hooks of NFPROTO_ARP. Without an answer the neighbour entry goes to
+    FAILED, and each packet for it ends with `Destination Host Unreachable` after three questions, one a second.
 
     ## See it yourself
-    `arptables-nft -L -n -v` or `nft list ruleset arp`. `ip neigh` shows INCOMPLETE or FAILED, while tcpdump on the asked
-    side shows the question arrive and no answer leave (or, on the asking side, the answer arrive unused).
+    `arptables-nft -L -n -v` or `nft list ruleset arp`. `ip neigh` shows INCOMPLETE or FAILED, while tcpdump on
+    the asked side shows the question arrive and no answer leave (or, on the asking side, the answer arrive
+    unused).
 
     ## How to fix it
-    Accept ARP between the two before the rule, or delete the rule: load balancers in direct-routing mode write such rules
-    to hide an address, which `arp_ignore` does as well. A permanent neighbour entry gets round it only in one direction.
+    Accept ARP between the two before the rule, or delete the rule: load balancers in direct-routing mode write
+    such rules to hide an address, which `arp_ignore` does as well. A permanent neighbour entry gets round it only
+    in one direction.
 
     ## Often taken for
     A cabling or VLAN fault: the other side seems not to be there at all. iptables and its counters show nothing.

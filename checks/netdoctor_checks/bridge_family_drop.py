@@ -17,17 +17,17 @@ def bridge_family_drop(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """A rule of the bridge itself (ebtables, nft's bridge family) drops the frame.
 
     ## What it means
-    Bridges have a firewall of their own that looks at frames before, while and after they are forwarded. ebtables writes
-    it, or a table of nft's family `bridge`. iptables does not show it.
+    Bridges have a firewall of their own that looks at frames before, while and after they are forwarded. ebtables
+    writes it, or a table of nft's family `bridge`. iptables does not show it.
 
     ## Why it breaks the path
-    `br_handle_frame()` and `__br_forward()` run the hooks of NFPROTO_BRIDGE, whatever `bridge-nf-call-iptables` says. IP
-    rules never see what is dropped here, so that all of their counters stand still. A rule may also drop ARP only; then
-    the neighbour stays unresolved.
+    `br_handle_frame()` and `__br_forward()` run the hooks of NFPROTO_BRIDGE, whatever `bridge-nf-call-iptables`
+    says. IP rules never see what is dropped here, so that all of their counters stand still. A rule may also drop
+    ARP only; then the neighbour stays unresolved.
 
     ## See it yourself
-    `ebtables-nft -t filter -L --Lc` or `nft list ruleset bridge`, with counters. tcpdump shows the frame on the port where
-    it comes in, not on the one where it should leave.
+    `ebtables-nft -t filter -L --Lc` or `nft list ruleset bridge`, with counters. tcpdump shows the frame on the
+    port where it comes in, not on the one where it should leave.
 
     ## How to fix it
     Put an accept for this pair before the rule, for ARP as well as for IP; or delete the rule, if the cloud's or

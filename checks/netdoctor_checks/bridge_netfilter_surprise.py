@@ -17,25 +17,26 @@ def bridge_netfilter_surprise(end: RuleDropped, case: Case) -> Iterator[Finding]
     """IP firewall rules drop frames inside one bridge, because br_netfilter hands them over.
 
     ## What it means
-    Both ends are on the same bridge; nothing is routed. Yet the packet met iptables: with `bridge-nf-call-iptables` 1 the
-    module br_netfilter passes bridged IPv4 packets to the IP hooks, where a policy meant for routed traffic drops them.
+    Both ends are on the same bridge; nothing is routed. Yet the packet met iptables: with
+    `bridge-nf-call-iptables` 1 the module br_netfilter passes bridged IPv4 packets to the IP hooks, where a
+    policy meant for routed traffic drops them.
 
     ## Why it breaks the path
-    `br_nf_forward_ip()` runs the IP forward hook with the bridge as both interfaces. The switch belongs to the network
-    namespace of the bridge, is 1 in each new one, and exists only while the module is loaded; Docker and kubelets load it.
-    A bridge also has a switch of its own (`nf_call_iptables`).
+    `br_nf_forward_ip()` runs the IP forward hook with the bridge as both interfaces. The switch belongs to the
+    network namespace of the bridge, is 1 in each new one, and exists only while the module is loaded; Docker and
+    kubelets load it. A bridge also has a switch of its own (`nf_call_iptables`).
 
     ## See it yourself
-    `sysctl net.bridge.bridge-nf-call-iptables` prints 1, and the counter of the rule or policy goes up although no packet
-    is routed. ARP resolves: only IP is lost.
+    `sysctl net.bridge.bridge-nf-call-iptables` prints 1, and the counter of the rule or policy goes up although
+    no packet is routed. ARP resolves: only IP is lost.
 
     ## How to fix it
-    Accept what stays on the bridge: `-i BRIDGE -o BRIDGE -j ACCEPT`, or just this pair. Setting the sysctl to 0 also heals
-    it, and breaks the NAT of Services and published ports between containers of one bridge.
+    Accept what stays on the bridge: `-i BRIDGE -o BRIDGE -j ACCEPT`, or just this pair. Setting the sysctl to 0
+    also heals it, and breaks the NAT of Services and published ports between containers of one bridge.
 
     ## Often taken for
-    A fault of the bridge: its ports forward and the FDB is right. It often begins when some other program loads the
-    module, without any change of a rule.
+    A fault of the bridge: its ports forward and the FDB is right. It often begins when some other program loads
+    the module, without any change of a rule.
     """
     if story(case, end) != "FWL005":
         return

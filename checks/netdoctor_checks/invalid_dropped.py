@@ -17,20 +17,21 @@ def invalid_dropped(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """Connection tracking calls the packet INVALID, and a rule drops such packets.
 
     ## What it means
-    An answer came by a host that had not seen the question: the two directions take different ways, or the question was
-    not tracked. Connection tracking has no connection that it could belong to.
+    An answer came by a host that had not seen the question: the two directions take different ways, or the
+    question was not tracked. Connection tracking has no connection that it could belong to.
 
     ## Why it breaks the path
-    `nf_conntrack_in()` begins no connection with an echo reply, a SYN/ACK or an RST; the packet is left without one, which
-    rules see as state INVALID. Rulesets of Docker, kube-proxy, ufw and firewalld drop that state early.
+    `nf_conntrack_in()` begins no connection with an echo reply, a SYN/ACK or an RST; the packet is left without
+    one, which rules see as state INVALID. Rulesets of Docker, kube-proxy, ufw and firewalld drop that state
+    early.
 
     ## See it yourself
-    `conntrack -S` counts `invalid`; `sysctl net.netfilter.nf_conntrack_log_invalid=255` logs each of them. Ask where the
-    request went: `ip route get` on both sides.
+    `conntrack -S` counts `invalid`; `sysctl net.netfilter.nf_conntrack_log_invalid=255` logs each of them. Ask
+    where the request went: `ip route get` on both sides.
 
     ## How to fix it
-    Make both directions take the same way. Where that cannot be, accept this traffic before the rule, or do not track it
-    at all in either direction.
+    Make both directions take the same way. Where that cannot be, accept this traffic before the rule, or do not
+    track it at all in either direction.
 
     ## Often taken for
     A stateless drop of the answers. Here an accept for ESTABLISHED is in place, and does not match.

@@ -17,25 +17,25 @@ def network_policy_denies(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """The chains of a network policy deny this traffic.
 
     ## What it means
-    An agent turns Kubernetes NetworkPolicy objects (or the CNI plugin's isolation setting) into chains: `cali-tw-…` and
-    `cali-fw-…` of Calico, KUBE-POD-FW-… and KUBE-NWPLCY-… of kube-router, `cni-…` of CNI plugins. As soon as one policy
-    selects a pod, whatever no policy allows is dropped.
+    An agent turns Kubernetes NetworkPolicy objects (or the CNI plugin's isolation setting) into chains:
+    `cali-tw-…` and `cali-fw-…` of Calico, KUBE-POD-FW-… and KUBE-NWPLCY-… of kube-router, `cni-…` of CNI plugins.
+    As soon as one policy selects a pod, whatever no policy allows is dropped.
 
     ## Why it breaks the path
-    Policies that allow set a mark; the last rule of a pod's chain drops what has none. Both ends count: the source's
-    egress and the destination's ingress have chains of their own, and each has to allow.
+    Policies that allow set a mark; the last rule of a pod's chain drops what has none. Both ends count: the
+    source's egress and the destination's ingress have chains of their own, and each has to allow.
 
     ## See it yourself
-    `iptables -vS CHAIN` and the comments in it; `kubectl get networkpolicy -A`; `calicoctl get workloadendpoint`. Sets
-    named by the rules must hold the peer: `ipset test SET ADDRESS`.
+    `iptables -vS CHAIN` and the comments in it; `kubectl get networkpolicy -A`; `calicoctl get workloadendpoint`.
+    Sets named by the rules must hold the peer: `ipset test SET ADDRESS`.
 
     ## How to fix it
-    Add a policy that allows it. An accept put into the chain by hand proves the point and lasts until the agent writes
-    its chains again; if a policy that ought to allow is there, the agent is behind: restart it.
+    Add a policy that allows it. An accept put into the chain by hand proves the point and lasts until the agent
+    writes its chains again; if a policy that ought to allow is there, the agent is behind: restart it.
 
     ## Often taken for
-    A broken CNI plugin: other pods are reached, and the way works as soon as the policy goes. A mark that another program
-    overwrites gives the same picture.
+    A broken CNI plugin: other pods are reached, and the way works as soon as the policy goes. A mark that another
+    program overwrites gives the same picture.
     """
     if story(case, end) != "FWL010":
         return

@@ -17,20 +17,20 @@ def reply_not_established(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """The request was let through, and its answer is dropped.
 
     ## What it means
-    The firewall allows one direction only. A stateful one needs a rule that accepts the packets of connections it has
-    allowed (`ctstate ESTABLISHED`); here none is met before the answer is dropped.
+    The firewall allows one direction only. A stateful one needs a rule that accepts the packets of connections it
+    has allowed (`ctstate ESTABLISHED`); here none is met before the answer is dropped.
 
     ## Why it breaks the path
-    `nf_conntrack_in()` marks the answer ESTABLISHED, but that is only something a rule can ask for: without such a rule it
-    is judged like any other packet in that direction, and falls to a drop or to the policy.
+    `nf_conntrack_in()` marks the answer ESTABLISHED, but that is only something a rule can ask for: without such
+    a rule it is judged like any other packet in that direction, and falls to a drop or to the policy.
 
     ## See it yourself
-    tcpdump on the destination shows the request and the answer leave. `conntrack -L` shows the connection as `[UNREPLIED]`
-    or with its answer, while the drop's counter goes up.
+    tcpdump on the destination shows the request and the answer leave. `conntrack -L` shows the connection as
+    `[UNREPLIED]` or with its answer, while the drop's counter goes up.
 
     ## How to fix it
-    Accept ESTABLISHED (and RELATED) early in the chain. That lets nobody begin anything in that direction, so the one-way
-    intent of the ruleset stays.
+    Accept ESTABLISHED (and RELATED) early in the chain. That lets nobody begin anything in that direction, so the
+    one-way intent of the ruleset stays.
 
     ## Often taken for
     A destination that does not answer, or a missing route back: the request arrives, after all.

@@ -18,19 +18,20 @@ def untracked_reply(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """The packet is exempt from connection tracking, so no rule takes it for an answer.
 
     ## What it means
-    A rule in the raw table (`-j CT --notrack`, NOTRACK, nft's `notrack`) took the packet out of connection tracking. Its
-    state is UNTRACKED: neither NEW nor ESTABLISHED. A firewall that allows by state does not know it.
+    A rule in the raw table (`-j CT --notrack`, NOTRACK, nft's `notrack`) took the packet out of connection
+    tracking. Its state is UNTRACKED: neither NEW nor ESTABLISHED. A firewall that allows by state does not know
+    it.
 
     ## Why it breaks the path
-    `nf_conntrack_in()` leaves such packets alone (IP_CT_UNTRACKED). Rules for `ctstate ESTABLISHED` do not match, NAT is
-    not applied in either direction, and the packet falls to a drop or to the policy.
+    `nf_conntrack_in()` leaves such packets alone (IP_CT_UNTRACKED). Rules for `ctstate ESTABLISHED` do not match,
+    NAT is not applied in either direction, and the packet falls to a drop or to the policy.
 
     ## See it yourself
     `iptables -t raw -vS` counts the exemption; `conntrack -L` lacks the flow altogether.
 
     ## How to fix it
-    Accept the untracked packets explicitly, in both directions, or take the exemption away. Both directions have to be
-    exempt, or neither: one alone gives INVALID packets.
+    Accept the untracked packets explicitly, in both directions, or take the exemption away. Both directions have
+    to be exempt, or neither: one alone gives INVALID packets.
 
     ## Often taken for
     A lost connection entry, or a conntrack table that is full: nothing was ever entered.

@@ -9,7 +9,7 @@ class Socket(Record, frozen=True):
     """A TCP socket that listens, or a UDP socket that is bound.
 
     `address` is 0.0.0.0 or :: where any will do; `v6only` shuts IPv4 out of a :: socket. `backlog` is how many
-    connections may wait to be accepted and `queued` how many do (TCP). `ifindex` is the device it is bound to, 0 for none.
+    connections may wait to be accepted and `queued` how many do (TCP). `ifindex` is the device it is bound to, or 0.
     """
 
     proto: str

@@ -100,7 +100,7 @@ class DeleteFirewallRule(Change, frozen=True):
 
 
 class SwapInRule(Change, frozen=True):
-    """Write the rule at `spot` anew with `old` (an address) replaced by `new`; `text` is the rule as its tool prints it."""
+    """Write the rule at `spot` anew with the address `old` replaced by `new`; `text` is how its tool prints it."""
 
     spot: Spot
     text: str
@@ -161,7 +161,7 @@ def _edit(draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str
 def _edited(
     item: FirewallText, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None
 ) -> FirewallText:
-    """The table with a rule put before the one at the spot (`keep`), with one gone, or with an address swapped in it."""
+    """The table with a rule put before the one at the spot (`keep`), with that gone, or an address swapped in it."""
     if item.tool == "nft":
         return replace(item, text=_json(item.text, spot, new, keep, swap))
     lines = item.text.splitlines()

@@ -266,6 +266,12 @@ def _no_route(packet: Ip, at: Place, step: int, src: str | None, miss: FibMiss, 
     )
 
 
+def scrubbed(frame: Frame) -> Frame:
+    """skb_scrub_packet(): what leaves for another namespace, or into a tunnel, loses what this one noted on it."""
+    payload = frame.payload
+    return replace(frame, payload=fresh(payload)) if isinstance(payload, Ip) else frame
+
+
 def fresh(packet: Ip) -> Ip:
     """A packet as it comes into a namespace: without mark, conntrack entry and what a bridge noted on it."""
     return replace(packet, mark=0, ct=None, zone=0, prerouted=False, physin=None)

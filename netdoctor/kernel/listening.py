@@ -1,4 +1,4 @@
-"""Which socket takes a packet (__inet_lookup_listener() in net/ipv4/inet_hashtables.c, __udp4_lib_lookup() in udp.c)."""
+"""Which socket takes a packet (__inet_lookup_listener() in net/ipv4/inet_hashtables.c, __udp4_lib_lookup())."""
 
 from __future__ import annotations
 

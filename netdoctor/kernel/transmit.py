@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link
-from netdoctor.kernel import bridge, macvlan, receive, vxlan
+from netdoctor.kernel import bridge, ip, macvlan, receive, vxlan
 from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
 from netdoctor.kernel.netfilter import frames
 from netdoctor.kernel.netfilter.hook import Passing
@@ -80,7 +80,8 @@ def _to_peer(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None
     if too_long(frame, other.mtu):
         walk.end(TooBig(frame.flow, peer, step, other.mtu, frame.payload.length))
         return
-    walk.later(lambda: receive.receive(walk, peer, frame, step))
+    scrubbed = ip.scrubbed(frame)
+    walk.later(lambda: receive.receive(walk, peer, scrubbed, step))
 
 
 def too_long(frame: Frame, mtu: int) -> bool:

@@ -29,7 +29,7 @@ class Told(NamedTuple):
     outcome: Outcome
     story: tuple[str, ...]
     met: Counter[tuple[Place, int]]
-    #: The router itself sends something (a rejection): it passes rules that are not walked here.
+    #: The router itself sends something (a rejection), or a branch that was not taken may count.
     noisy: bool
 
 
@@ -90,7 +90,8 @@ class Conversation:
             sport=None if icmp else p.sport, dport=None if icmp else p.dport,
             icmp_type=8 if icmp else None, icmp_code=0 if icmp else None, tcp_flags=SYN if p.proto == 6 else 0,
             smac=MACS["a"], dmac=MACS["ra"],
-            ct_original=Tuple(p.src, p.dst, p.sport, p.dport), ct_reply=Tuple(p.dst, p.src, p.dport, p.sport),
+            ct_original=Tuple(p.src, p.dst, p.sport, p.dport), ct_proto=p.proto,
+            ct_reply=Tuple(p.dst, p.src, p.sport if icmp else p.dport, p.sport),
         )  # fmt: skip
 
     def _answer(self) -> tuple[Seen, str]:
@@ -154,7 +155,7 @@ class Conversation:
         return seen
 
     def _passes(self, hook: str, result: Result) -> bool:
-        self.noisy = self.noisy or result.verdict == "reject"
+        self.noisy = self.noisy or result.verdict == "reject" or bool(result.guessed)
         for hit in result.hits:
             if hit.rule is not None:
                 self.met[hit.place, hit.number] += 1

@@ -90,6 +90,11 @@ def _table(author: Author, table: str) -> str:
     for hook in hooks[table]:
         for _ in range(author.random.randint(1, 5)):
             lines.append(_rule(author, table, hook, hook, CHAINS))
+    if author.chance(0.15):
+        # A long chain, of which most rules ask for somebody else.
+        lines += [f"-A {author.pick(*CHAINS, *hooks[table])} -d 10.7.{n}.1/32 -j DROP" for n in range(100)]
+        lines += [_rule(author, table, CHAINS[0], "", CHAINS[1:]) for _ in range(8)]
+        lines += [f"-A {CHAINS[0]} -s 10.7.0.{n}/32 -d 10.2.0.{n} -j DROP" for n in range(100)]
     for number, chain in enumerate(CHAINS):
         for _ in range(author.random.randint(0, 4)):
             lines.append(_rule(author, table, chain, "", CHAINS[number + 1 :]))

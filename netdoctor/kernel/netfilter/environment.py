@@ -21,6 +21,10 @@ class Rules(Protocol):
     def rules(self, place: Place) -> Sequence[FirewallRule] | None:
         """The rules of that chain in order; None (or KeyError) if there is no such chain."""
 
+    def relevant(self, place: Place, src: str, dst: str) -> Sequence[FirewallRule] | None:
+        """As `rules`, but those may be left out that ask for another single address than the packet has."""
+        return self.rules(place)
+
     def set(self, place: Place, name: str) -> SetFacts | None:
         """The set or map that a rule of that chain calls by that name; None if it is not known."""
 

@@ -301,15 +301,34 @@ def _ct_address(match: m.CtAddress, view: View) -> bool | None:
 
 
 def _ct_port(match: m.CtPort, view: View) -> bool | None:
-    if not view.seen.tracked:
+    seen = view.seen
+    if not seen.tracked:
         return False
-    known = _tuple(match.direction, view.seen)
-    if known is None:
-        return None
-    port = known.sport if match.side == "src" else known.dport
+    known = _tuple(match.direction, seen)
+    port = None if known is None else known.sport if match.side == "src" else known.dport
+    if _ct_proto(seen) in ICMP and match.side == "dst":
+        # An echo has type and code in place of the port it goes to, and its id in place of the other.
+        port = _ECHO[match.direction, seen.proto]
     if port is None:
         return None
     return any(first <= port <= last for first, last in match.ranges) != match.negated
+
+
+_ECHO = {("original", 1): 8 << 8, ("reply", 1): 0, ("original", 58): 128 << 8, ("reply", 58): 129 << 8}
+
+
+def _ct_proto(seen: Seen) -> int | None:
+    """The connection's protocol: the packet's, unless that is an error about it."""
+    if seen.ct_proto is not None:
+        return seen.ct_proto
+    return None if seen.ct_state == "RELATED" and seen.proto in ICMP else seen.proto
+
+
+def _ct_protocol(match: m.CtProtocol, view: View) -> bool | None:
+    if not view.seen.tracked:
+        return False
+    number = _ct_proto(view.seen)
+    return None if number is None else (number in match.numbers) != match.negated
 
 
 def _ct_direction(match: m.CtDirection, view: View) -> bool | None:
@@ -362,5 +381,6 @@ _TESTS: dict[type[m.Match], Callable[[Any, View], bool | None]] = {
     m.CtAddress: _ct_address,
     m.CtPort: _ct_port,
     m.CtDirection: _ct_direction,
+    m.CtProtocol: _ct_protocol,
     m.CtStatus: _ct_status,
 }

@@ -7,16 +7,19 @@ taken from the tool that says it in full: without extensions, what both understa
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.kernel.netfilter.model import (
+    Address,
     Base,
+    Chance,
     Family,
     FirewallRule,
+    Match,
     Pass,
     SetFacts,
     Statement,
-    Unknown,
-    UnknownStatement,
 )
 from netdoctor.kernel.netfilter.nft import NativeTable
 from netdoctor.kernel.netfilter.xtables import XtTable
@@ -40,16 +43,15 @@ class MixedTable:
 
     def rules(self, chain: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain. Raises KeyError where there is no such chain."""
-        natives: dict[int, list[FirewallRule]] = {}
-        for native in self._native.rules(chain):
-            natives.setdefault(native.number, []).append(native)
-        try:
-            saved = {rule.number: rule for rule in self._saved.rules(chain)}
-        except KeyError:
-            saved = {}
+        natives = self._native.rules(chain)
+        saved = self._saved.rules(chain) if chain in self._saved.chains() else ()
         if len(saved) != len(natives):
-            return self._native.rules(chain)
-        return tuple(rule for number, found in natives.items() for rule in _better(saved[number], found))
+            return natives
+        extended = self._native.extended(chain)
+        return tuple(
+            old if native.number in extended else _better(old, native)
+            for old, native in zip(saved, natives, strict=True)
+        )
 
     def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain that may concern a packet: all of them."""
@@ -60,30 +62,12 @@ class MixedTable:
         return self._native.set(name)
 
 
-def _better(saved: FirewallRule, natives: list[FirewallRule]) -> list[FirewallRule]:
-    """Return a rule as the tool shows it that shows it in full."""
-    native = natives[0]
-    if len(natives) > 1 or native.packets is None:  # iptables counts in every rule
-        return natives
-    extensions = any(isinstance(match, Unknown) and match.text.startswith("xt ") for match in native.matches)
-    extensions |= any("xt " in _unknown(made) for made in native.statements)
-    if extensions or _meaning(saved) == _meaning(native):
-        return [saved]
-    return natives
+def _better(saved: FirewallRule, native: FirewallRule) -> FirewallRule:
+    """Return a rule without extensions in the words of iptables where it could have come from there."""
+    counted = native.packets is not None  # iptables counts in every rule
+    return saved if counted and _meaning(saved) == _meaning(native) else native
 
 
-def _unknown(made: Statement) -> str:
-    return made.text if isinstance(made, UnknownStatement | Pass) else ""
-
-
-def _meaning(rule: FirewallRule) -> tuple[frozenset[object], tuple[Statement, ...]]:
+def _meaning(rule: FirewallRule) -> tuple[frozenset[Match], tuple[Statement, ...]]:
     acts = tuple(made for made in rule.statements if not isinstance(made, Pass))
-    return frozenset(_bare(match) for match in rule.matches), acts
-
-
-def _bare(match: object) -> object:
-    return match.__class__(**{**_fields(match), "text": ""}) if hasattr(match, "text") else match
-
-
-def _fields(match: object) -> dict[str, object]:
-    return {name: getattr(match, name) for name in match.__struct_fields__}  # type: ignore[attr-defined]
+    return frozenset(replace(m, text="") if isinstance(m, Address | Chance) else m for m in rule.matches), acts

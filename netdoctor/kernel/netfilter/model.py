@@ -226,6 +226,12 @@ class CtPort(Match, frozen=True):
     ranges: tuple[tuple[int, int], ...] = ()
 
 
+class CtProtocol(Match, frozen=True):
+    """Transport protocol of the connection; an ICMP error belongs to the connection that it is about."""
+
+    numbers: tuple[int, ...] = ()
+
+
 class CtDirection(Match, frozen=True):
     """The packet goes in the connection's `original` or `reply` direction."""
 

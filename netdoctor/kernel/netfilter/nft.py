@@ -120,6 +120,11 @@ class NativeTable:
         entries = self._outline.rules[chain]
         return tuple(parse(entry, number, self._family) for number, entry in enumerate(entries, 1))
 
+    def extended(self, chain: str) -> frozenset[int]:
+        """Return the numbers of the rules with extensions of iptables, of which the JSON says only the name."""
+        entries = enumerate(self._outline.rules[chain], 1)
+        return frozenset(number for number, entry in entries if b'{"xt":' in bytes(entry.expr))
+
     def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain that may concern a packet: all of them."""
         return self.rules(chain)
@@ -164,7 +169,9 @@ def parse(entry: _Rule, number: int, family: Family) -> FirewallRule:
     try:
         return _parse(expressions, entry, number, family)
     except (TypeError, LookupError, AttributeError, ValueError, StopIteration):
-        return FirewallRule(number, str(expressions)[:200], (), (UnknownStatement("an unknown form of rule"),))
+        return FirewallRule(
+            number, str(expressions)[:200], (), (UnknownStatement("an unknown form of rule"),)
+        )
 
 
 def _parse(expressions: Json, entry: _Rule, number: int, family: Family) -> FirewallRule:

@@ -25,9 +25,9 @@ class Seen(Record, frozen=True):
     (`bridged`); at bridge-family hooks the ports are `iif` and `oif` themselves, `brin` and `brout` their bridges.
     `ct_state` is INVALID before connection tracking has run (priority below -200), as the kernel has it. `ct_status`
     holds what else is true of the connection: SNAT, DNAT, ASSURED, EXPECTED (CONFIRMED and SEEN_REPLY follow from the
-    state). `ct_original` and `ct_reply` are its two tuples; without them, a new connection's follow from the packet.
-    `uid` and `gid` are those of the sending socket, None for a packet that is forwarded or that the kernel itself
-    sends. `fragment` means a second or further fragment.
+    state). `ct_original` and `ct_reply` are its two tuples, `ct_proto` its protocol; without them, what a new
+    connection has follows from the packet. `uid` and `gid` are those of the sending socket, None for a packet that is
+    forwarded or that the kernel itself sends. `fragment` means a second or further fragment.
     """
 
     iif: str | None = None
@@ -52,6 +52,7 @@ class Seen(Record, frozen=True):
     ct_state: str = "NEW"
     ct_status: tuple[str, ...] = ()
     ct_mark: int = 0
+    ct_proto: int | None = None
     ct_original: Tuple | None = None
     ct_reply: Tuple | None = None
     ct_replying: bool = False

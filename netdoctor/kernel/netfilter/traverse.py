@@ -59,9 +59,12 @@ class _Traversal:
         self.pending: list[Branch] = []
         self.forked: set[tuple[object, ...]] = set()
         self.branches = 1
+        #: Rules never change a packet's addresses while it is in a chain.
+        self.addresses = ("", "")
 
     def run(self, seen: Seen) -> list[Result]:
         """Follow all branches, the likely ones first."""
+        self.addresses = (seen.src, seen.dst)
         self.pending.append(Branch(self.place, self._chain(self.place) or (), seen))
         ends: list[Result] = []
         while self.pending:
@@ -74,7 +77,7 @@ class _Traversal:
 
     def _chain(self, place: m.Place) -> Sequence[m.FirewallRule] | None:
         try:
-            return self.ruleset.rules(place)
+            return self.ruleset.relevant(place, *self.addresses)
         except KeyError:
             return None
 

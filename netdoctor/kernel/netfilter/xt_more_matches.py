@@ -10,6 +10,7 @@ from netdoctor.kernel.netfilter.model import (
     CtAddress,
     CtDirection,
     CtPort,
+    CtProtocol,
     CtStatus,
     InSet,
     Interface,
@@ -19,7 +20,6 @@ from netdoctor.kernel.netfilter.model import (
     Owner,
     PacketType,
     PhysBridged,
-    Protocol,
     Range,
     RpFilter,
     Socket,
@@ -61,7 +61,7 @@ def _conntrack_option(option: Option) -> Match:
         if direction in ("original", "reply"):
             return CtDirection(negated, direction)  # type: ignore[arg-type]
     if name == "proto":
-        return Protocol(negated, (named(PROTOCOLS, option.value),))
+        return CtProtocol(negated, (named(PROTOCOLS, option.value),))
     direction = "original" if name.startswith("orig") else "reply"
     what = name.removeprefix("orig").removeprefix("repl")
     side = what[:3]
