@@ -87,6 +87,9 @@ def _hand_on(walk: Walk, ns: Namespace, master: Link, ingress: Link, passage: Pa
     if entry is not None:
         _forward(walk, ns, passage, entry)
     else:
+        if passage.filtered and frame.dst == master.address and not up:
+            # It is flooded past the host it is meant for: the bridge has no entry for itself in a VLAN it is not in.
+            _refuse(walk, passage, passage.bridge, "vlan-egress")
         _flood(walk, ns, passage, "unicast")
     if up:
         _up(walk, passage, master, ingress)
