@@ -1,4 +1,4 @@
-"""Changes of firewall rules: insert one that accepts, delete one, or write one anew, in the table where the packet met it.
+"""Changes of firewall rules: insert one that accepts, delete one, or change one, in the table where the packet met it.
 
 The facts keep rules as the tools print them, so the change is made in that text, and the same words make it for real
 (iptables(8), ebtables(8), arptables(8), nft(8)).
@@ -22,14 +22,24 @@ from netdoctor.fix.allowed import Allowed
 from netdoctor.fix.change import Change
 from netdoctor.fix.command import Argv
 
-__all__ = ["AllowBefore", "Allowed", "DeleteFirewallRule", "Spot", "SwapInRule", "tool"]
+__all__ = [
+    "AllowBefore",
+    "Allowed",
+    "DeleteFirewallRule",
+    "New",
+    "Spot",
+    "SwapInRule",
+    "edit",
+    "native",
+    "tool",
+]
 
 _COUNTERS = re.compile(r"^\[\d+:\d+\] ?")
 _PROGRAMS = {"ip": "iptables", "ip6": "ip6tables", "bridge": "ebtables", "arp": "arptables"}
 
 
 class Spot(Record, frozen=True):
-    """A rule's place: backend, family, table, chain; `number` from 1 (None: the end of the chain), `handle` of nft's."""
+    """A rule's place. `number` counts from 1 (None: the end of the chain); `handle` is that of an nft rule."""
 
     backend: str
     family: str
@@ -55,7 +65,7 @@ class AllowBefore(Change, frozen=True):
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
         words = shlex.join(self.allowed.xt_words(self.spot.family))
-        _edit(
+        edit(
             draft, self.spot, New(f"-A {self.spot.chain} {words}", self.allowed.nft_expressions()), keep=True
         )
 
@@ -88,7 +98,7 @@ class DeleteFirewallRule(Change, frozen=True):
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        _edit(draft, self.spot, None, keep=False)
+        edit(draft, self.spot, None, keep=False)
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -109,7 +119,7 @@ class SwapInRule(Change, frozen=True):
 
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
-        _edit(draft, self.spot, None, keep=False, swap=(self.old, self.new))
+        edit(draft, self.spot, None, keep=False, swap=(self.old, self.new))
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""
@@ -152,7 +162,7 @@ def _swapped(text: str, old: str, new: str) -> str:
     return re.sub(rf"(?<![\d.]){re.escape(old)}(?![\d.])", new, text)
 
 
-def _edit(draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None = None) -> None:
+def edit(draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None = None) -> None:
     draft.firewall = tuple(
         _edited(item, spot, new, keep, swap) if _is_at(item, spot) else item for item in draft.firewall
     )

@@ -47,7 +47,9 @@ def pass_frame(
     if not ns.firewall():
         return True
     rules = ruleset_of(ns)
-    for base, where in rules.base_chains(passing.hook, (family,)):
+    # The inet family has an ingress hook of its own, on the same devices.
+    families: tuple[Family, ...] = ("netdev", "inet") if family == "netdev" else (family,)
+    for base, where in rules.base_chains(passing.hook, families):
         if above is not None and (base.priority >= BRNF) != above:
             continue
         if base.devices and (passing.iif or passing.oif) not in base.devices:
