@@ -18,8 +18,8 @@ from netdoctor.fix.command import enter
 from netdoctor.kernel.conversation import Ping, converse
 from netdoctor.kernel.decisive import OPEN, decisive
 from netdoctor.kernel.doubts import doubts
-from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled
-from netdoctor.kernel.packet import Flow, Place
+from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, RuleDropped
+from netdoctor.kernel.packet import Arp, Flow, Ip, Place
 from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
 from netdoctor.question import Question
@@ -279,7 +279,15 @@ def _core(ending: Ending) -> tuple[object, ...]:
         "text",
         "reject",
     )
-    return (ending.flow.leg, *(getattr(ending, name, None) for name in names))
+    dropped = _sort(ending.packet) if isinstance(ending, RuleDropped) else None
+    return (ending.flow.leg, dropped, *(getattr(ending, name, None) for name in names))
+
+
+def _sort(packet: Ip | Arp) -> tuple[object, ...]:
+    """What rules tell packets apart by: one rule may drop the question, the answer and the packet itself."""
+    if isinstance(packet, Arp):
+        return "arp", packet.request, packet.sip, packet.tip
+    return "ip", packet.src, packet.dst
 
 
 def _rank(before: Answer, after: Answer) -> int:

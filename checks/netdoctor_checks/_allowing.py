@@ -15,7 +15,7 @@ from netdoctor.fix.allowed import Allowed
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.firewall import AllowBefore, DeleteFirewallRule, Spot
 from netdoctor.kernel.endings import RuleDropped
-from netdoctor.kernel.packet import IPPROTO_ICMP, Arp
+from netdoctor.kernel.packet import IPPROTO_ICMP, Arp, Ip
 from netdoctor_checks import _firewall as fw
 
 #: Hooks that both directions of a conversation pass.
@@ -47,6 +47,10 @@ def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
             yield one
             return
         paired = _progress(case, both)
+        whole = _with_ip(case, end, both, spot) if isinstance(end.packet, Arp) else both
+        if whole is not both and _progress(case, whole) == 3:
+            yield whole
+            return
         if alone or paired:
             yield both if paired > alone or (paired and _meets_answers(case, end)) else one
             return
@@ -85,7 +89,7 @@ def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool) -> Fix:
     rule = change.allowed
     what = "ARP" if rule.arp else "answers" if rule.established else "packets"
     where = f"before rule {spot.number} of" if spot.number is not None else "at the end of"
-    line = f"accept {what} from {rule.src} to {rule.dst} {where} {spot.chain}, {case.label(end.at)}"
+    line = f"accept {what} from {rule.src} to {rule.dst} {where} {spot.chain} in {case.label(end.at)}"
     if not both:
         return Fix(line, (change,), "low" if rule.established else "medium")
     return Fix(
@@ -93,8 +97,19 @@ def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool) -> Fix:
     )
 
 
+def _with_ip(case: Case, end: RuleDropped, both: Fix, spot: Spot) -> Fix:
+    """Where bridges and devices judge ARP, they judge what follows too: the packet that waits, and its answer."""
+    sent = next((step.carries for step in case.walk.steps if step.stage == "route"), None)
+    if not isinstance(sent, Ip) or end.family == "arp":
+        return both
+    there = Allowed(sent.src, sent.dst, sent.proto)
+    back = replace(there, src=sent.dst, dst=sent.src)
+    more = tuple(AllowBefore(end.at.inode, spot, rule) for rule in (there, back))
+    return Fix(f"{both.summary}, and the packets between them", (*both.changes, *more), "medium")
+
+
 def _spots(case: Case, end: RuleDropped) -> Iterator[Spot]:
-    """Where an accept may stand: before the rule; for a policy in the administrator's own chain, or in the base chain."""
+    """Where an accept may stand: before the rule; for a policy, in the administrator's own chain or the base chain."""
     own = fw.spot_of(case, end)
     if end.number is not None:
         yield own

@@ -42,7 +42,8 @@ def other_backend_hidden(end: RuleDropped, case: Case) -> Iterator[Finding]:
         return
     label = case.label(end.at)
     other = "nft" if end.backend == "legacy" else "legacy"
-    title = f"{fw.named(case, end)} in {label}, beside rules of the {other} backend, drops {fw.packet(end)}: {fw.said(end)}"
+    who = f"{fw.named(case, end)} in {label}, beside rules of the {other} backend,"
+    title = f"{who} drops {fw.packet(end)}: {fw.said(end)}"
     explanation = (
         f"Two backends have rules in force in {label}; this one is of {fw.backend(case, end)}, and whoever looks at "
         f"the {other} one does not see it.{fw.written_by(end)}"

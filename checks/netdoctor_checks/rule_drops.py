@@ -42,5 +42,6 @@ def rule_drops(end: RuleDropped, case: Case) -> Iterator[Finding]:
         return
     label = case.label(end.at)
     title = f"{fw.named(case, end)} in {label} drops {fw.packet(end)}: {fw.said(end)}"
-    explanation = f"At the {end.hook} hook of {label} this rule matches and drops; no later rule is asked.{fw.written_by(end)}"
+    matches = f"At the {end.hook} hook of {label} this rule matches and drops; no later rule is asked."
+    explanation = matches + fw.written_by(end)
     yield from findings(case, end, title, explanation)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
+from netdoctor.fix.change import Fix
 from netdoctor.kernel.endings import ArpNotAnswered, ForwardingOff, NeighbourUnresolved, NoRoute, NotListening
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._retargeting import other_targets
@@ -58,6 +59,7 @@ def translated_to_nowhere(
             proofs.append(
                 Proof(f"{label} does not get to {new}", case.ip(made.at, "neigh", "show", "to", new))
             )
-        for fix in [*other_targets(case, made, end)] or [None]:
+        fixes: list[Fix | None] = [*other_targets(case, made, end)]
+        for fix in fixes or [None]:
             yield Finding(title, explanation, Place(made.at.inode, 0), tuple(proofs), fix, "prerouting")
         return

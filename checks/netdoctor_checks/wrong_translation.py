@@ -52,7 +52,8 @@ def wrong_translation(
             continue
         label, name = case.label(made.at), case.name(made.at)
         who = ", ".join(case.label(owner) for owner in case.owners(address))
-        title = f"{made.text} in {label} translates the source to {address}, which {label} does not have: {made.hit.text}"
+        what = f"translates the source to {address}, which {label} does not have"
+        title = f"{made.text} in {label} {what}: {made.hit.text}"
         explanation = (
             f"{label} sends the packet of {made.before.src} as if it were {address}; the answer goes there, "
             f"and {f'that is {who}' if who else 'nobody has it'}."

@@ -163,6 +163,7 @@ def _swapped(text: str, old: str, new: str) -> str:
 
 
 def edit(draft: Draft, spot: Spot, new: New | None, keep: bool, swap: tuple[str, str] | None = None) -> None:
+    """Put a rule before the one at the spot (`keep`), or take that one away, or swap an address in it."""
     draft.firewall = tuple(
         _edited(item, spot, new, keep, swap) if _is_at(item, spot) else item for item in draft.firewall
     )

@@ -30,7 +30,7 @@ from netdoctor.kernel.input import InputWay, Refused, route_input
 from netdoctor.kernel.netfilter import hook
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.output import Way, route_output
-from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Flow, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Flow, Frame, Ip, Place, is_group, is_multicast
 from netdoctor.kernel.query import RouteQuery
 from netdoctor.kernel.sysctls import number
 from netdoctor.kernel.walk import Walk
@@ -72,11 +72,12 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
     _out(walk, at, filtered, way.gateway or filtered.dst, way.mtu, step, None)
 
 
-def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = True) -> None:
+def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, str] | None = None) -> None:
     """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
     ns, link = walk.namespace(at.inode), walk.link(at)
+    unicast = macs is None or not is_group(macs[1])
+    packet = replace(packet if packet.prerouted else fresh(packet), macs=macs)
     if not packet.prerouted:
-        packet = fresh(packet)
         passed = hook.pass_hook(walk, at, packet, Passing("prerouting", iif=link.name), parent)
         if passed is None:
             return
@@ -274,7 +275,7 @@ def scrubbed(frame: Frame) -> Frame:
 
 def fresh(packet: Ip) -> Ip:
     """A packet as it comes into a namespace: without mark, conntrack entry and what a bridge noted on it."""
-    return replace(packet, mark=0, ct=None, zone=0, prerouted=False, physin=None)
+    return replace(packet, mark=0, ct=None, zone=0, prerouted=False, physin=None, macs=None)
 
 
 def _name(ns: Namespace, ifindex: int) -> str | None:

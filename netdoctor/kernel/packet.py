@@ -98,6 +98,7 @@ class Ip(Record, frozen=True):
     flags: int = 0
     prerouted: bool = False
     physin: str | None = None
+    macs: tuple[str, str] | None = None
     ct: CtRef | None = None
     zone: int = 0
 
@@ -118,7 +119,12 @@ class Frame(Record, frozen=True):
     @property
     def multicast(self) -> bool:
         """Group bit of the destination (broadcast included)."""
-        return bool(int(self.dst[:2], 16) & 1)
+        return is_group(self.dst)
+
+
+def is_group(lladdr: str) -> bool:
+    """The group bit of an lladdr: multicast or broadcast."""
+    return bool(int(lladdr[:2] or "0", 16) & 1)
 
 
 def is_multicast(address: str) -> bool:

@@ -55,4 +55,4 @@ def up_the_stack(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -
     elif other_host:
         walk.end(NotForMe(frame.flow, at, parent, frame))
     else:
-        ip.receive_ip(walk, at, frame.payload, parent, unicast=not frame.multicast)
+        ip.receive_ip(walk, at, frame.payload, parent, (frame.src, frame.dst))

@@ -310,7 +310,7 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
         (m.Verdict(kind="drop"),),
     ),
     ("ip ttl set 5", (m.EtherType(numbers=(2048,)),), (m.SetTtl(how="set", value=5),)),
-    ("ip dscp set cs1", (), (m.Pass(text="ip dscp set cs1"),)),
+    ("ip dscp set cs1", (m.EtherType(numbers=(2048,)),), (m.SetTos(8 << 2, 0xFC),)),
     ("ip daddr set 1.2.3.4", (), (m.UnknownStatement(text="ip daddr set 1.2.3.4"),)),
     (
         'meta hour "10:00"-"11:00" drop',

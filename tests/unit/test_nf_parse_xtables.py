@@ -29,7 +29,9 @@ def table(text: str, name: str = "filter", family: str = "ip", ipsets: tuple[Set
     return Ruleset([FirewallText("legacy", family, "tool", name, text)], lambda: ipsets)
 
 
-def parsed(line: str, name: str = "filter", family: str = "ip", ipsets: tuple[SetText, ...] = ()) -> m.FirewallRule:
+def parsed(
+    line: str, name: str = "filter", family: str = "ip", ipsets: tuple[SetText, ...] = ()
+) -> m.FirewallRule:
     chain = line.split()[1]
     text = f":{chain} ACCEPT [0:0]\n:USER - [0:0]\n[3:252] {line}\n"
     place = m.Place("legacy", family, name, chain)  # type: ignore[arg-type]
@@ -207,7 +209,7 @@ def test_ipv6() -> None:
     assert dnat.statements == (m.Translate("dnat", ("fd00::1", "fd00::1"), (80, 80)),)
 
 
-@pytest.mark.parametrize("text", ["it's \"quoted\" -j ACCEPT", "--drop", "!", "a\\b", "-j"])
+@pytest.mark.parametrize("text", ['it\'s "quoted" -j ACCEPT', "--drop", "!", "a\\b", "-j"])
 def test_a_comment_is_nothing_but_a_comment(text: str) -> None:
     plain = text.replace("-", "").isalnum()
     written = text if plain else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

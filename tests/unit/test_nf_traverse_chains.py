@@ -635,3 +635,31 @@ def test_ten_thousand_rules_are_walked_in_a_moment() -> None:
         for n in range(10_000)
     ]
     assert run({"base": [*far, [ACCEPT]]}, WEB, policy="drop")[0].hits[-1].number == 10_001
+
+
+@pytest.mark.parametrize(
+    ("statement", "after"),
+    [(m.SetTos(0x10, 0xFF), 0x10), (m.SetTos(4 << 2, 0xFC), 0x13), (m.SetTos(0x08, 0), 0xBB)],
+)
+def test_tos(statement: m.SetTos, after: int) -> None:
+    result, _ = run({"base": [[statement]]}, replace(PING, tos=0xB3))
+    assert result.seen.tos == after
+
+
+LATER: list[Part] = [mark(1), m.Demand((m.Protocol(numbers=(6,)),)), DROP]
+UNSURE: list[Part] = [mark(1), m.Demand((U32,)), DROP]
+
+
+def test_a_condition_behind_a_change_is_asked_when_the_change_is_done() -> None:
+    assert (run({"base": [LATER]}, WEB)[0].verdict, run({"base": [LATER]}, PING)[0].verdict) == (
+        "drop",
+        "accept",
+    )
+    assert run({"base": [LATER]}, PING)[0].seen.mark == 1
+    chains: Chains = {"base": [[marked(0), mark(1), m.Demand((marked(1),)), DROP]]}
+    assert run(chains)[0].verdict == "drop"
+
+
+def test_a_condition_behind_a_change_may_be_undecided() -> None:
+    _, chooser = run({"base": [UNSURE]})
+    assert [option.verdict for option in chooser.options if isinstance(option, Result)] == ["accept", "drop"]

@@ -27,10 +27,9 @@ def read(access: Access) -> Iterator[SetText]:
         return
     text = run(access, "ipset", "save")
     starts = list(_CREATE.finditer(text))
-    for found, following in zip(starts, [*starts[1:], None], strict=True):
-        yield SetText(
-            found[1], text[found.start() : following.start() if following is not None else len(text)]
-        )
+    ends = [found.start() for found in starts[1:]] + [len(text)]
+    for found, end in zip(starts, ends, strict=False):
+        yield SetText(found[1], text[found.start() : end])
 
 
 def _any(access: Access) -> bool:

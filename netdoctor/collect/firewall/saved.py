@@ -14,8 +14,8 @@ _REFUSED = re.compile(r"^# Table `([^']+)' (?:is incompatible|contains incompati
 def tables(text: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the lines of every table; each ends where the next begins."""
     starts = list(_TABLE.finditer(text))
-    for found, following in zip(starts, [*starts[1:], None], strict=True):
-        end = following.start() if following is not None else len(text)
+    ends = [found.start() for found in starts[1:]] + [len(text)]
+    for found, end in zip(starts, ends, strict=False):
         lines = text[found.end() + 1 : end]
         commit = lines.rfind("\nCOMMIT")
         yield found[1], lines[: commit + 1] if commit >= 0 else _without_comments(lines)

@@ -164,6 +164,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
     icmp = packet.proto == IPPROTO_ICMP
     # An echo request has a socket behind it; an answer is the kernel's own or another program's.
     local = passing.hook in ("output", "postrouting") and passing.iif is None and packet.echo == "request"
+    # The Ethernet header is there until the packet is given a new one.
+    macs = (packet.macs or (None, None)) if passing.hook in ("prerouting", "input", "forward") else (None, None)
     return Seen(
         iif=passing.iif,
         oif=passing.oif,
@@ -187,8 +189,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         ct_original=_tuple(connection.original) if connection is not None else None,
         ct_reply=_tuple(connection.reply) if connection is not None else None,
         ct_replying=packet.ct is not None and packet.ct.replying,
-        smac=passing.smac,
-        dmac=passing.dmac,
+        smac=passing.smac or macs[0],
+        dmac=passing.dmac or macs[1],
         uid=0 if local else None,
         gid=0 if local else None,
         ethertype=0x0800,

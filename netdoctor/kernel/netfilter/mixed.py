@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.kernel.netfilter.model import (
     Address,
+    AnyOf,
     Base,
     Chance,
     Family,
@@ -23,6 +24,10 @@ from netdoctor.kernel.netfilter.model import (
 )
 from netdoctor.kernel.netfilter.nft import NativeTable
 from netdoctor.kernel.netfilter.xtables import XtTable
+
+
+#: What holds for every packet is not said by both.
+_ALWAYS = AnyOf(alternatives=((),))
 
 
 class MixedTable:
@@ -70,4 +75,5 @@ def _better(saved: FirewallRule, native: FirewallRule) -> FirewallRule:
 
 def _meaning(rule: FirewallRule) -> tuple[frozenset[Match], tuple[Statement, ...]]:
     acts = tuple(made for made in rule.statements if not isinstance(made, Pass))
-    return frozenset(replace(m, text="") if isinstance(m, Address | Chance) else m for m in rule.matches), acts
+    asked = (match for match in rule.matches if match != _ALWAYS)
+    return frozenset(replace(m, text="") if isinstance(m, Address | Chance) else m for m in asked), acts

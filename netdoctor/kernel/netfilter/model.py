@@ -301,6 +301,13 @@ class SetTtl(Statement, frozen=True):
     value: int
 
 
+class SetTos(Statement, frozen=True):
+    """tos = (tos & ~mask) ^ value, of the whole byte; DSCP are its upper six bits."""
+
+    value: int = 0
+    mask: int = 0xFF
+
+
 class Lookup(Statement, frozen=True):
     """A verdict map: the verdict that the fields' values have in `elements` (or in the map `name`); none: go on.
 

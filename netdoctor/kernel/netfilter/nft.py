@@ -19,6 +19,7 @@ from netdoctor.kernel.netfilter.model import (
     NoTrack,
     SetFacts,
     SetMark,
+    SetTos,
     SetTtl,
     Statement,
     Unknown,
@@ -180,7 +181,7 @@ def _parse(expressions: Json, entry: _Rule, number: int, family: Family) -> Fire
     statements: list[Statement] = []
     for expression in expressions:
         demanded, done = _expression(expression, family, matches)
-        if any(isinstance(made, SetMark | SetTtl | NoTrack) for made in statements):
+        if any(isinstance(made, SetMark | SetTos | SetTtl | NoTrack) for made in statements):
             statements.extend((Demand(demanded),) if demanded else ())
         else:
             matches.extend(match for match in demanded if match not in matches)

@@ -34,6 +34,8 @@ Builder = Callable[[bool, list[Json], Key], Match]
 _ARP_FIELDS = {
     "arp_op": "operation", "arp_saddr": "saddr", "arp_daddr": "daddr", "arp_smac": "smac", "arp_dmac": "dmac",
 }  # fmt: skip
+#: What an ARP message of Ethernet and IPv4 always says of itself.
+_ARP_FIXED = {"arp_htype": 1, "arp_ptype": 0x0800, "arp_hlen": 6, "arp_plen": 4}
 _CT_STATES = ("SNAT", "DNAT")
 
 
@@ -144,8 +146,9 @@ def _status(negated: bool, values: list[Json], _: Key) -> Match:
 
 
 def _arp(negated: bool, values: list[Json], key: Key) -> Match:
-    if key.field in ("arp_htype", "arp_ptype"):
-        return AnyOf(negated, ((),))  # Ethernet and IPv4: there is no other
+    if key.field in _ARP_FIXED:
+        held = any(bounds(value, key)[0] == _ARP_FIXED[key.field] for value in values)
+        return AnyOf(alternatives=((),)) if held != negated else Never()
     if key.field == "arp_op":
         texts = tuple(str(number) for number in _numbers(values, key))
     elif key.field in ("arp_smac", "arp_dmac"):
@@ -182,5 +185,5 @@ BUILDERS: dict[str, Builder] = {
     "ct_state": lambda negated, values, key: State(negated, tuple(value.upper() for value in values)),
     "ct_status": _status,
     "ct_direction": lambda negated, values, key: CtDirection(negated, *values),
-    **dict.fromkeys((*_ARP_FIELDS, "arp_htype", "arp_ptype"), _arp),
+    **dict.fromkeys((*_ARP_FIELDS, *_ARP_FIXED), _arp),
 }

@@ -13,6 +13,7 @@ from netdoctor.kernel.netfilter.model import (
     Protocol,
     Reject,
     SetMark,
+    SetTos,
     SetTtl,
     Statement,
     Translate,
@@ -20,7 +21,7 @@ from netdoctor.kernel.netfilter.model import (
     UnknownStatement,
     Verdict,
 )
-from netdoctor.kernel.netfilter.names import UndecodedError
+from netdoctor.kernel.netfilter.names import DSCP, UndecodedError, named
 from netdoctor.kernel.netfilter.nft_text import expression_text, statement_text
 from netdoctor.kernel.netfilter.nft_values import Json, key_of
 from netdoctor.kernel.netfilter.values import network
@@ -116,10 +117,13 @@ def _mangle(body: Json, family: str) -> Parsed:
         and isinstance(value, int)
     ):
         return key_of(target, family).implied, (SetTtl("set", value),)
+    if target.get("payload", {}).get("field") == "dscp" and isinstance(value, int | str):
+        number = value if isinstance(value, int) else named(DSCP, value)
+        return key_of(target, family).implied, (SetTos(number << 2, 0xFC),)
     harmless = (
         "meta" in target
         or "tcp option" in target
-        or target.get("payload", {}).get("field") in ("dscp", "ecn")
+        or target.get("payload", {}).get("field") == "ecn"
     )
     if harmless:
         return (), (Pass(statement_text({"mangle": body})),)

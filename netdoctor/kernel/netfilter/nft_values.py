@@ -45,7 +45,8 @@ _META = {
 }  # fmt: skip
 _ARP = {
     "operation": "arp_op", "saddr ip": "arp_saddr", "daddr ip": "arp_daddr", "saddr ether": "arp_smac",
-    "daddr ether": "arp_dmac", "htype": "arp_htype", "ptype": "arp_ptype",
+    "daddr ether": "arp_dmac", "htype": "arp_htype", "ptype": "arp_ptype", "hlen": "arp_hlen",
+    "plen": "arp_plen",
 }  # fmt: skip
 _NFPROTO = {"ipv4": 0x0800, "ipv6": 0x86DD}
 _NAMES: dict[str, dict[str, int]] = {
@@ -54,6 +55,8 @@ _NAMES: dict[str, dict[str, int]] = {
     "nfproto": _NFPROTO,
     "dscp": DSCP,
     "arp_op": ARP_OPERATIONS,
+    "arp_htype": {"ether": 1},
+    "arp_ptype": ETHERTYPES,
 }
 _MOST = {
     "sport": 65535,

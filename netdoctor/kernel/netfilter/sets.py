@@ -94,9 +94,7 @@ def _plain(name: str, kind: str, options: list[str], entries: list[list[str]]) -
 
 def _key(words: list[str], types: tuple[str, ...], netmask: str) -> Key:
     parts = words[0].split(",")
-    if len(parts) < len(types) and types[-1] == "ether_addr":
-        parts.append("*")  # bitmap:ip,mac takes the first lladdr it meets
-    if len(parts) != len(types):
+    if len(parts) != len(types):  # a bitmap:ip,mac may hold addresses whose lladdr it has yet to learn
         raise UndecodedError(words[0])
     return tuple(
         _part(part, kind, netmask, "wildcard" in words[1:]) for part, kind in zip(parts, types, strict=True)
@@ -107,7 +105,7 @@ def _part(text: str, kind: str, netmask: str, wildcard: bool) -> str:
     if kind in ("ipv4_addr", "ipv6_addr"):
         return f"{text}/{netmask}" if netmask and "/" not in text else _address(text)
     if kind == "ether_addr":
-        return text if text == "*" else lladdr(text)
+        return lladdr(text)
     if kind == "mark":
         return str(number(text))
     if kind == "ifname":

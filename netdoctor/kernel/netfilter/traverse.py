@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 
+from msgspec.structs import replace
+
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter import statements
 from netdoctor.kernel.netfilter.branch import Branch, Hit, Kind, Result
@@ -170,6 +172,10 @@ class _Traversal:
                 return None
             case m.SetTtl():
                 state.seen, state.word = statements.with_ttl(statement, state.seen), "ttl"
+                return None
+            case m.SetTos():
+                tos = ((state.seen.tos & ~statement.mask) ^ statement.value) & 0xFF
+                state.seen, state.word = replace(state.seen, tos=tos), "tos"
                 return None
             case m.NoTrack():
                 state.untrack(statement)

@@ -9,6 +9,7 @@ from netdoctor.kernel.netfilter.model import (
     Pass,
     Reject,
     SetMark,
+    SetTos,
     SetTtl,
     Statement,
     Translate,
@@ -25,7 +26,7 @@ _VERDICTS = {"ACCEPT": "accept", "DROP": "drop", "RETURN": "return", "CONTINUE":
 #: Targets that change nothing a packet's way depends on; the rule goes on.
 _PASS = frozenset(
     (
-        "LOG", "NFLOG", "ULOG", "AUDIT", "TRACE", "TCPMSS", "CHECKSUM", "CLASSIFY", "DSCP", "TOS", "ECN", "SECMARK",
+        "LOG", "NFLOG", "ULOG", "AUDIT", "TRACE", "TCPMSS", "CHECKSUM", "CLASSIFY", "ECN", "SECMARK",
         "CONNSECMARK", "IDLETIMER", "RATEEST", "TEE", "LED", "TCPOPTSTRIP", "NFACCT",
     )
 )  # fmt: skip
@@ -95,6 +96,16 @@ def _mark(target: Module, _: Context) -> tuple[Statement, ...]:
     if name == "--xor-mark":
         return (SetMark(value, 0, connection),)
     raise UndecodedError(target.text)
+
+
+def _tos(target: Module, _: Context) -> tuple[Statement, ...]:
+    [(name, text)] = _values(target).items()
+    if name == "--set-dscp":
+        return (SetTos(number(text) << 2, 0xFC),)
+    if name != "--set-tos":
+        raise UndecodedError(target.text)
+    value, mask = value_and_mask(text)
+    return (SetTos(value, mask & 0xFF),)
 
 
 def _copied_mark(values: dict[str, str]) -> SetMark:
@@ -225,6 +236,8 @@ TARGETS: dict[str, Callable[[Module, Context], tuple[Statement, ...]]] = {
     "CT": _ct,
     "TTL": _ttl,
     "HL": _ttl,
+    "DSCP": _tos,
+    "TOS": _tos,
     "SET": _set,
     "mark": _bridge_mark,
 }

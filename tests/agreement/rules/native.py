@@ -8,6 +8,10 @@ from tests.agreement.rules.pool import Pool
 HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 PRIORITIES = (-400, -300, -250, -201, -199, -150, -101, -99, -10, 0, 0, 0, 1, 10, 50, 99, 101, 150, 300)
 USER = ("one", "two", "three")
+#: Kinds of conditions that exclude each other: nft refuses what can never be.
+PROTOCOL = {"icmp": "proto"}
+ARP = ("arp ", "ether type", "meta protocol")
+OF_IP = ("ip ", "icmp ", "tcp ", "udp ", "th ", "meta l4proto", "iifname . ip")
 
 
 def random_ruleset(pool: Pool) -> str:
@@ -75,6 +79,8 @@ def _nat(pool: Pool, corner: Corner, serial: int) -> list[str]:
 def _rule(pool: Pool, corner: Corner, hook: str, kind: str, users: tuple[str, ...]) -> str:
     end, harmful = verdict(pool, corner, hook, users)
     words = _conditions(pool, corner, hook, (1, 2, 2, 3) if harmful else (0, 1, 1, 2))
+    if end.startswith((*OF_IP, "meta l4proto")):
+        words = [text for text in words if not text.startswith((*ARP, *OF_IP[1:]))]
     if pool.chance(0.4):
         words.append("counter")
     if pool.chance(0.08):
@@ -89,8 +95,10 @@ def _conditions(pool: Pool, corner: Corner, hook: str, counts: tuple[int, ...]) 
     words: dict[str, str] = {}
     for _ in range(pool.rng.choice(counts)):
         kind, text = condition(pool, corner, hook)
-        words.setdefault(kind, text)
-    return list(words.values())
+        words.setdefault(PROTOCOL.get(kind, kind), text)
+    texts = list(words.values())
+    arp = [text for text in texts if text.startswith(ARP)]
+    return [text for text in texts if text in arp[:1] or not text.startswith(OF_IP + ARP)] if arp else texts
 
 
 def _sets(pool: Pool, family: str) -> tuple[tuple[str, ...], list[str]]:
