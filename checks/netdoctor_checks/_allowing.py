@@ -68,20 +68,24 @@ def allowed(end: RuleDropped) -> Allowed:
     """This very packet; answers to known connections only, where connection tracking has seen the request."""
     if isinstance(end.packet, Arp):
         return Allowed(end.packet.sip, end.packet.tip, arp=True)
-    answering = end.flow.leg == "reply"
-    packet = end.packet
-    ports = (None, None) if packet.proto == IPPROTO_ICMP else (packet.dport, packet.sport)
-    dport, sport = (None, ports[1]) if answering else (ports[0], None)
-    known = answering and end.state == "ESTABLISHED" and end.family in ("ip", "inet")
+    packet, ip = end.packet, end.family in ("ip", "inet")
+    if packet.proto == IPPROTO_ICMP or packet.vni is not None:
+        # A VTEP sends answers to the same port as requests, and takes the source port from a hash.
+        dport, sport = packet.dport or None, None
+    else:
+        dport, sport = (None, packet.sport) if end.flow.leg == "reply" else (packet.dport, None)
+    known = end.flow.leg == "reply" and end.state == "ESTABLISHED" and ip and packet.vni is None
     return Allowed(packet.src, packet.dst, packet.proto, dport, sport, known)
 
 
 def answer(end: RuleDropped) -> Allowed:
     """What comes back."""
     there = allowed(end)
+    back = replace(there, src=there.dst, dst=there.src)
+    if isinstance(end.packet, Ip) and end.packet.vni is not None:
+        return back
     tracked = end.state == "NEW" and end.family in ("ip", "inet")
-    back = replace(there, src=there.dst, dst=there.src, dport=there.sport, sport=there.dport)
-    return replace(back, established=tracked)
+    return replace(back, dport=there.sport, sport=there.dport, established=tracked)
 
 
 def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool) -> Fix:

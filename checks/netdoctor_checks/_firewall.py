@@ -63,8 +63,8 @@ def written_by(end: RuleDropped) -> str:
 
 
 def at(end: RuleDropped) -> Place:
-    """Where the fault is: rules belong to a namespace, those of the netdev family to a device."""
-    return end.at if end.family == "netdev" else Place(end.at.inode, 0)
+    """Where the fault is: rules belong to a namespace, those at ingress and egress to a device."""
+    return end.at if end.hook in ("ingress", "egress") else Place(end.at.inode, 0)
 
 
 def packet(end: RuleDropped) -> str:

@@ -9,6 +9,7 @@ from netdoctor.fix.change import Fix
 from netdoctor.fix.firewall import DeleteFirewallRule, SwapInRule
 from netdoctor.kernel.endings import Ending, NotListening
 from netdoctor.kernel.packet import Place
+from netdoctor.kernel.topology import distances
 from netdoctor_checks._translations import Translation, spot_of
 
 #: More containers than this are not tried.
@@ -19,7 +20,7 @@ def other_targets(case: Case, made: Translation, end: Ending) -> Iterator[Fix]:
     """The rule's deletion where the address asked for is somebody's own; else another target on the same network."""
     delete = DeleteFirewallRule(made.at.inode, spot_of(case, made))
     gone = Fix(f"delete {made.text} in {case.label(made.at)}", (delete,), "medium")
-    owned = bool(case.owners(made.before.dst))
+    owned = near(case, made, made.before.dst)
     if owned:
         yield gone
     targets = _ports(case, made, end) if isinstance(end, NotListening) else _addresses(case, made)
@@ -28,6 +29,12 @@ def other_targets(case: Case, made: Translation, end: Ending) -> Iterator[Fix]:
         yield Fix(f"let {made.text} in {case.label(made.at)} lead to {new}", (change,), "medium")
     if not owned:
         yield gone
+
+
+def near(case: Case, made: Translation, address: str) -> bool:
+    """Tell whether somebody has the address in the network of the translating host, not merely elsewhere on the machine."""
+    owners = set(case.owners(address))
+    return bool(owners) and not owners.isdisjoint(distances(case.host, [made.at], routed=True))
 
 
 def _addresses(case: Case, made: Translation) -> list[tuple[str, str]]:

@@ -44,8 +44,9 @@ def _isolation(case: Case, end: RuleDropped) -> bool:
 
 def _unknown_answer(case: Case, end: RuleDropped) -> bool:
     """A reply, and a rule that is not about replies; the namespace's own output is its own affair."""
-    aimed = "echo-reply" in end.text or "icmp-type 0" in end.text
+    aimed = "echo-reply" in end.text or "icmp-type 0" in end.text or end.reject is not None
     own = end.hook == "output" and end.number is not None
+    own |= isinstance(end.packet, Ip) and end.packet.vni is not None
     return (
         end.flow.leg == "reply"
         and isinstance(end.packet, Ip)
@@ -112,17 +113,17 @@ _STORIES = (
     ("CTK003", lambda case, end: end.state == "UNTRACKED" and end.family in ("ip", "inet")),
     ("FWL006", lambda case, end: end.family == "bridge"),
     ("FWL007", lambda case, end: end.family == "arp"),
-    ("FWL008", lambda case, end: end.family == "netdev"),
+    ("FWL008", lambda case, end: end.hook in ("ingress", "egress")),
     ("FWL004", _isolation),
     (
         "FWL010",
         lambda case, end: any(POLICY_CHAINS.match(c) for c in (end.chain, *(b[0] for b in end.before[-1:]))),
     ),
+    ("FWL009", lambda case, end: endpoint(case, end) is not None),
     ("CTK002", _unknown_answer),
     ("FWL004", _docker),
     ("FWL011", hidden),
     ("FWL012", lambda case, end: accepted_earlier(case, end) is not None),
-    ("FWL009", lambda case, end: endpoint(case, end) is not None),
     ("FWL005", lambda case, end: end.bridged and not _SAME_BRIDGE.search(end.text)),
     ("FWL003", lambda case, end: end.reject is not None),
 )

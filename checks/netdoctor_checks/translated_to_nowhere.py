@@ -9,7 +9,7 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.kernel.endings import ArpNotAnswered, ForwardingOff, NeighbourUnresolved, NoRoute, NotListening
 from netdoctor.kernel.packet import Place
-from netdoctor_checks._retargeting import other_targets
+from netdoctor_checks._retargeting import near, other_targets
 from netdoctor_checks._translations import destination, shown, translations
 
 
@@ -43,7 +43,7 @@ def translated_to_nowhere(
     for made in translations(case, "dnat"):
         if made.after.dst != back or end.flow.leg != "request":
             continue
-        owned = bool(case.owners(made.after.dst))
+        owned = near(case, made, made.after.dst)
         if owned and not isinstance(end, NotListening):
             return
         label, old, new = case.label(made.at), made.before.dst, made.after.dst

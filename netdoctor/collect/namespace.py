@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
@@ -20,9 +20,9 @@ from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
 from netdoctor.collect.firewall import read_chain, read_firewall, read_ipsets, read_whole_firewall
 from netdoctor.collect.netlink import Dump
-from netdoctor.collect.rulesets import read_rulesets
+from netdoctor.collect.rulesets import OTHER_READERS, TABLE_READERS, read_rulesets
 from netdoctor.collect.sockets import read_sockets
-from netdoctor.facts.firewall import FirewallText, SetText
+from netdoctor.facts.firewall import FirewallText, SetText, holding
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -73,6 +73,7 @@ class LiveNamespace:
         self._routes: dict[bytes, Route] = {}
         self._sysctls: dict[str, str | None] = {}
         self._fibs: dict[int, Fib] = {}
+        self._firewall: tuple[FirewallText, ...] | None = None
         self._chains: dict[tuple[str, str, str], str | None] = {}
 
     @property
@@ -269,30 +270,32 @@ class LiveNamespace:
             for vlan in decode_links.vlans(message)
         )
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
-        """See `Namespace.rulesets`."""
-        return self._all_rulesets
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
+        """See `Namespace.rulesets`. Tables are read for it whole, if only to count their rules."""
+        return self._counted_tables + self._other_rulesets if tables else self._other_rulesets
 
     @cached_property
-    def _all_rulesets(self) -> tuple[Ruleset, ...]:
-        return self._noted("the rulesets", read_rulesets)
+    def _counted_tables(self) -> tuple[Ruleset, ...]:
+        return self._noted("the tables of rules", partial(read_rulesets, readers=TABLE_READERS))
+
+    @cached_property
+    def _other_rulesets(self) -> tuple[Ruleset, ...]:
+        return self._noted("the rulesets", partial(read_rulesets, readers=OTHER_READERS))
 
     def firewall(self) -> tuple[FirewallText, ...]:
-        """See `Namespace.firewall`."""
-        return self._all_firewall
-
-    @cached_property
-    def _all_firewall(self) -> tuple[FirewallText, ...]:
-        return self._noted("the firewall rules", read_firewall)
+        """See `Namespace.firewall`. A partial table holds the chains that have been asked for, too."""
+        if self._firewall is None:
+            self._firewall = self._noted("the firewall rules", read_firewall)
+        return self._firewall
 
     def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
         """See `Namespace.firewall_chain`."""
         key = table.family, table.table, chain
         if key not in self._chains:
-            [self._chains[key]] = self._noted(
-                f"chain {chain} of the firewall rules",
-                lambda access, _: read_chain(access, table, chain, self._id),
-            ) or (None,)
+            what = f"chain {chain} of the firewall rules"
+            found = self._noted(what, lambda access, _: read_chain(access, table, chain, self._id))
+            self._chains[key] = found[0] if found else None
+            self._firewall = tuple(holding(text, table, chain, self._chains[key]) for text in self.firewall())
         return self._chains[key]
 
     def ipsets(self) -> tuple[SetText, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from netdoctor.facts.links import Record
 
 FirewallBackend = Literal["legacy", "nft"]
@@ -17,6 +19,7 @@ class FirewallText(Record, frozen=True):
     netdev. A table of iptables-nft may hold rules of other tools, which the save format shows wrongly: `native` is then
     the JSON of the same table. A `partial` text holds no more of a very large table than the chains that a line
     `#CHAIN` announces; the others are asked for one by one (`Namespace.firewall_chain`).
+    `devices` are those whose hook a chain is on (families netdev and inet).
     Where `error` is set the rules are not known (with an empty `table`: of no table).
     """
 
@@ -27,7 +30,16 @@ class FirewallText(Record, frozen=True):
     text: str = ""
     native: str | None = None
     partial: bool = False
+    devices: tuple[tuple[str, tuple[str, ...]], ...] = ()
     error: str | None = None
+
+
+def holding(text: FirewallText, table: FirewallText, chain: str, lines: str | None) -> FirewallText:
+    """Return a partial text with one more chain, where it is that of `table` and the chain could be read."""
+    same = (text.backend, text.family, text.table) == (table.backend, table.family, table.table)
+    if not same or not text.partial or lines is None:
+        return text
+    return replace(text, text=f"{text.text}#{chain}\n{lines}")
 
 
 class SetText(Record, frozen=True):

@@ -225,9 +225,9 @@ class LaidOver:
         """See `Namespace.vlans`."""
         return self._of("vlans").vlans(ifindex)
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
-        return self._base.rulesets()
+        return self._base.rulesets(tables)
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`."""

@@ -15,6 +15,7 @@ from netdoctor.facts.host import (
 )
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
+    TABLES,
     Address,
     BridgeVlan,
     FdbEntry,
@@ -141,9 +142,9 @@ class TableNamespace:
         """See `Namespace.vlans`."""
         return tuple(v for v in self._facts.vlans if v.ifindex == ifindex)
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
-        return self._facts.rulesets
+        return tuple(r for r in self._facts.rulesets if tables or r.kind not in TABLES)
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`."""

@@ -107,7 +107,7 @@ def _prerouting(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int)
     before = frame.payload
     called = isinstance(before, Ip) and frames.calls_iptables(ns, master)
     if isinstance(before, Ip):
-        before = ip.fresh(before)
+        before = ip.unseen(before)
         frame = replace(frame, payload=replace(before, prerouted=called, physin=link.name if called else None))
     passed = frames.pass_bridge(walk, bridge, frame, master, Passing("prerouting", iif=link.name), parent, ("prerouting",))
     if passed is None or not isinstance(before, Ip):
@@ -338,9 +338,12 @@ def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEnt
     if not master.up:
         walk.end(LinkDown(frame.flow, passage.bridge, step, frame))
         return
-    if not frames.pass_frame(walk, passage.bridge, frame, "bridge", Passing("input", iif=ingress.name), step):
-        return
-    receive.enter(walk, passage.bridge, frame, step, host)
+    passed = frames.pass_frame(walk, passage.bridge, frame, "bridge", Passing("input", iif=ingress.name), step)
+    if passed is not None:
+        # netif_receive_skb(): the frame comes in anew, by the bridge device.
+        passed = receive.ingress(walk, passage.bridge, passed, step)
+    if passed is not None:
+        receive.enter(walk, passage.bridge, passed, step, host)
 
 
 def _refuse(walk: Walk, passage: Passage, at: Place, why: str, entry: FdbEntry | None = None) -> None:

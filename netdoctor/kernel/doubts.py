@@ -10,15 +10,12 @@ from collections.abc import Iterator
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
-from netdoctor.facts.records import Ruleset
+from netdoctor.facts.records import TABLES, Ruleset
 from netdoctor.kernel.endings import Answered, Undecided
 from netdoctor.kernel.netfilter.ruleset import ruleset_of
 from netdoctor.kernel.packet import Arp, Frame, Ip
 from netdoctor.kernel.topology import link_at
 from netdoctor.kernel.walk import Step, Walk
-
-#: Kinds of ruleset that the walk itself takes the packet through.
-WALKED = ("nft", "iptables")
 
 #: Root queueing disciplines that pass a handful of packets whatever their parameters.
 HARMLESS_QDISCS = (
@@ -87,7 +84,7 @@ def _device(step: Step, ns: Namespace, link: Link) -> Iterator[Undecided]:
     if step.stage == "transmit" and link.qdisc not in HARMLESS_QDISCS:
         command = ("tc", "-s", "qdisc", "show", "dev", link.name)
         yield Undecided(step.at, f"queueing discipline {link.qdisc} on {link.name}", command, True)
-    for ruleset in ns.rulesets():
+    for ruleset in ns.rulesets(tables=False):
         if ruleset.ifindex == link.index:
             yield Undecided(step.at, ruleset.detail, ruleset.command, True)
 
@@ -95,8 +92,8 @@ def _device(step: Step, ns: Namespace, link: Link) -> Iterator[Undecided]:
 def _unread(ns: Namespace) -> Iterator[Ruleset]:
     """What is loaded and not walked: IPsec, tc and BPF always; rules only where their table could not be read."""
     unread = {text.table or text.family for text in ruleset_of(ns).unread} if ns.firewall() else set()
-    for ruleset in ns.rulesets():
-        if ruleset.kind not in WALKED or (unread and any(name in ruleset.detail for name in unread)):
+    for ruleset in ns.rulesets(tables=bool(unread)):
+        if ruleset.kind not in TABLES or any(name in ruleset.detail for name in unread):
             yield ruleset
 
 

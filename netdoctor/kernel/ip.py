@@ -76,7 +76,7 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, 
     """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
     ns, link = walk.namespace(at.inode), walk.link(at)
     unicast = macs is None or not is_group(macs[1])
-    packet = replace(packet if packet.prerouted else fresh(packet), macs=macs)
+    packet = replace(packet if packet.prerouted else unseen(packet), macs=macs)
     if not packet.prerouted:
         passed = hook.pass_hook(walk, at, packet, Passing("prerouting", iif=link.name), parent)
         if passed is None:
@@ -275,7 +275,12 @@ def scrubbed(frame: Frame) -> Frame:
 
 def fresh(packet: Ip) -> Ip:
     """A packet as it comes into a namespace: without mark, conntrack entry and what a bridge noted on it."""
-    return replace(packet, mark=0, ct=None, zone=0, prerouted=False, physin=None, macs=None)
+    return replace(unseen(packet), mark=0)
+
+
+def unseen(packet: Ip) -> Ip:
+    """A packet before its first hook of IP: what a device or a bridge marked it with stays."""
+    return replace(packet, ct=None, zone=0, prerouted=False, physin=None, macs=None)
 
 
 def _name(ns: Namespace, ifindex: int) -> str | None:

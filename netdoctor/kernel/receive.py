@@ -22,13 +22,20 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):
         return
-    if not frames.pass_frame(walk, at, frame, "netdev", Passing("ingress", iif=link.name), step):
+    passed = ingress(walk, at, frame, step)
+    if passed is None:
         return
+    frame = passed
     master = walk.namespace(at.inode).link(link.master) if link.master else None
     if master is not None and master.kind == "bridge" and link.kind != "bridge":
         bridge.from_port(walk, at, Place(at.inode, master.index), frame, step)
         return
     enter(walk, at, frame, step, host=frame.dst == link.address)
+
+
+def ingress(walk: Walk, at: Place, frame: Frame, parent: int) -> Frame | None:
+    """nf_ingress(): the netdev chains of this device; None where one drops the frame."""
+    return frames.pass_frame(walk, at, frame, "netdev", Passing("ingress", iif=walk.link(at).name), parent)
 
 
 def enter(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -> None:

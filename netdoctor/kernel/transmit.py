@@ -20,8 +20,10 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not has_carrier(walk, at, link):
         walk.end(NoCarrier(frame.flow, at, parent, lower(walk, at, link)))
         return
-    if not frames.pass_frame(walk, at, frame, "netdev", Passing("egress", oif=link.name), parent):
+    passed = frames.pass_frame(walk, at, frame, "netdev", Passing("egress", oif=link.name), parent)
+    if passed is None:
         return
+    frame = passed
     step = walk.step(parent, at, "transmit", "sent", f"out of {link.name}", frame, (link,))
     if link.loopback:
         walk.later(lambda: receive.receive(walk, at, frame, step))

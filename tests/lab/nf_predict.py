@@ -75,6 +75,8 @@ class Conversation:
         self.noisy = False
         self.tracked = False
         self.ct_mark = 0
+        #: As B receives it: its answer bears the same.
+        self.tos = 0
 
     def run(self) -> Told:
         """Walk both legs."""
@@ -97,14 +99,14 @@ class Conversation:
     def _answer(self) -> tuple[Seen, str]:
         p = self.probe
         back = replace(
-            self._request(), iif="rb", src=p.dst, dst=p.src, ttl=64, smac=MACS["b"], dmac=MACS["rb"], tcp_flags=0,
-            icmp_type=0 if p.proto == 1 else None, ct_replying=True,
+            self._request(), iif="rb", src=p.dst, dst=p.src, ttl=64, tos=self.tos,
+            smac=MACS["b"], dmac=MACS["rb"], tcp_flags=0, icmp_type=0 if p.proto == 1 else None, ct_replying=True,
         )  # fmt: skip
         if p.proto == 1:
             return back, "ESTABLISHED"
         if p.proto == 6:
             return replace(back, sport=p.dport, dport=p.sport, tcp_flags=RST_ACK, length=40), "ESTABLISHED"
-        tos = (p.tos & 0x1E) | INTERNETCONTROL
+        tos = (self.tos & 0x1E) | INTERNETCONTROL
         length = min(p.length + 28, 576)
         error = replace(
             back, proto=1, icmp_type=3, icmp_code=3, sport=None, dport=None, tos=tos, length=length
@@ -126,6 +128,7 @@ class Conversation:
             seen = passed
         if seen.ct_state == "NEW":
             self.tracked = True
+        self.tos = seen.tos
         return True
 
     def _hook(self, hook: Hook, seen: Seen, state: str) -> Seen | None:

@@ -96,7 +96,7 @@ def test_priorities_and_kinds_of_the_standard_tables() -> None:
     bases = {
         (place.table, place.chain): (base.kind, base.priority)
         for hook in ("prerouting", "input", "output")
-        for base, place in found.base_chains(hook, ("ip",))  # type: ignore[arg-type]
+        for base, place in found.base_chains(hook, ("ip",))
     }
     assert bases["raw", "PREROUTING"] == ("filter", -300)
     assert bases["mangle", "OUTPUT"] == ("route", -150)

@@ -309,8 +309,8 @@ def test_a_big_table_is_split_and_not_parsed() -> None:
     lines = [f"[0:0] -A C{n % 100} -d 10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32 -j DROP" for n in range(1000)]
     saved = split(":INPUT DROP [0:0]\n:C5 - [0:0]\n" + "\n".join(lines))
     assert saved.policies == {"INPUT": "DROP", "C5": "-"}
-    assert saved.lines["C5"] == lines[5::100]
-    assert saved.lines["INPUT"] == []
+    assert saved.lines("C5") == lines[5::100]
+    assert saved.lines("INPUT") == []
 
 
 def test_rules_that_ask_for_another_address_are_left_out_of_long_chains() -> None:

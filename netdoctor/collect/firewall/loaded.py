@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.netlink import NETLINK_NETFILTER, Conversation, Dump, attribute, attributes
+from netdoctor.collect.netlink import (
+    NETLINK_NETFILTER,
+    Conversation,
+    Dump,
+    attribute,
+    attributes,
+    each_attribute,
+)
 from netdoctor.collect.rulesets.nft import (
     FAMILIES,
     NFNL_SUBSYS_NFTABLES,
@@ -23,6 +30,7 @@ from netdoctor.collect.rulesets.nft import (
 NFTA_CHAIN_NAME, NFTA_CHAIN_USE = 3, 6
 
 NFTA_CHAIN_TYPE = 7
+NFTA_HOOK_DEV, NFTA_HOOK_DEVS, NFTA_DEVICE_NAME = 3, 4, 1
 _TYPES = tuple(attribute(NFTA_CHAIN_TYPE, kind) for kind in (b"filter\0", b"nat\0", b"route\0"))
 
 _BODY = 16
@@ -33,16 +41,24 @@ _ATTRIBUTES = 20  # behind nlmsghdr and nfgenmsg
 MANY = 2000
 
 
+class BaseChain(NamedTuple):
+    """A chain on a hook, with its policy, and the devices whose hook it is (families netdev and inet)."""
+
+    name: str
+    policy: str
+    devices: tuple[str, ...]
+
+
 class Loaded(NamedTuple):
     """A table that is awake and has a chain on a hook.
 
-    `size` is about how many rules it has (at least how many chains); `bases` are its base chains with their policies.
+    `size` is about how many rules it has (at least how many chains).
     """
 
     family: str
     name: str
     size: int
-    bases: tuple[tuple[str, str], ...]
+    bases: tuple[BaseChain, ...]
 
 
 def loaded(access: Access) -> tuple[Loaded, ...]:
@@ -75,14 +91,25 @@ def _awake(tables: list[bytes], chains: Dump) -> Iterator[Loaded]:
             yield Loaded(FAMILIES[family], text(attrs[NFTA_TABLE_NAME]), _size(own), bases)
 
 
-def _bases(chains: list[bytes]) -> Iterator[tuple[str, str]]:
-    """Yield name and policy of the base chains; only they have a type."""
+def _bases(chains: list[bytes]) -> Iterator[BaseChain]:
+    """Yield the base chains; only they have a type."""
     for chain in chains:
         if any(kind in chain for kind in _TYPES):
             attrs = attributes(chain, _ATTRIBUTES)
             if NFTA_CHAIN_HOOK in attrs:
                 drops = attrs.get(NFTA_CHAIN_POLICY) == bytes(4)
-                yield text(attrs[NFTA_CHAIN_NAME]), "DROP" if drops else "ACCEPT"
+                devices = tuple(_devices(attrs[NFTA_CHAIN_HOOK]))
+                yield BaseChain(text(attrs[NFTA_CHAIN_NAME]), "DROP" if drops else "ACCEPT", devices)
+
+
+def _devices(hook: bytes) -> Iterator[str]:
+    attrs = attributes(hook, 0)
+    if NFTA_HOOK_DEVS in attrs:
+        yield from (
+            text(name) for kind, name in each_attribute(attrs[NFTA_HOOK_DEVS]) if kind == NFTA_DEVICE_NAME
+        )
+    elif NFTA_HOOK_DEV in attrs:
+        yield text(attrs[NFTA_HOOK_DEV])
 
 
 def _size(chains: list[bytes]) -> int:

@@ -7,7 +7,9 @@ programs, and nft needs seconds for them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 
 from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.loaded import Loaded, loaded
@@ -50,8 +52,11 @@ def read(access: Access, whole: bool) -> Iterator[FirewallText]:
 
 
 def _native(access: Access, table: Loaded) -> FirewallText:
+    # nft 1.0.6 does not say in its JSON which device a chain belongs to
+    devices = tuple((base.name, base.devices) for base in table.bases if base.devices)
     try:
-        return FirewallText("nft", table.family, "nft", table.name, _json(access, table))
+        text = _json(access, table)
+        return FirewallText("nft", table.family, "nft", table.name, text, devices=devices)
     except ToolError as error:
         return FirewallText("nft", table.family, "nft", table.name, error=str(error))
 
@@ -72,8 +77,10 @@ def _saved(access: Access, tool: str) -> dict[str, str] | ToolError:
 
 def _standard(access: Access, table: Loaded, tool: str, saved: dict[str, str] | ToolError) -> FirewallText:
     """Return a table with a standard name; natively where the save tool does not show it."""
-    if isinstance(saved, ToolError) or table.name not in saved:
+    if isinstance(saved, ToolError):
         return _native(access, table)
+    if table.name not in saved:
+        return _refused(access, table, tool)
     text = FirewallText("nft", table.family, tool, table.name, saved[table.name])
     if table.size > BOTH_WAYS:
         return text
@@ -84,13 +91,41 @@ def _standard(access: Access, table: Loaded, tool: str, saved: dict[str, str] | 
     return FirewallText("nft", table.family, tool, table.name, saved[table.name], native)
 
 
+def _refused(access: Access, table: Loaded, tool: str) -> FirewallText:
+    """Return a table that iptables does not show as a whole, with those of its chains that it does show.
+
+    It looks for what it does not understand chain by chain where one is asked for; only of chains with extensions can
+    it say more than nft.
+    """
+    found = _native(access, table)
+    lister = LISTERS.get(table.family)
+    if lister is None or found.error is not None or table.size > BOTH_WAYS:
+        return found
+    policies = {base.name: base.policy for base in table.bases}
+    chains, extended = _chains(found.text)
+    lines = [f":{name} {policies.get(name, '-')} [0:0]\n" for name in chains]
+    for name in extended:
+        with suppress(ToolError):
+            lines.append(chain(access, lister, table.name, name))
+    text = "".join(lines)
+    return FirewallText("nft", table.family, tool, table.name, text, found.text) if "\n-A " in text else found
+
+
+def _chains(text: str) -> tuple[list[str], list[str]]:
+    """Return the chains of nft's JSON, and those of them that have rules with extensions of iptables."""
+    items = json.loads(text)["nftables"]
+    rules = [item["rule"] for item in items if "rule" in item]
+    extended = dict.fromkeys(rule["chain"] for rule in rules if any("xt" in part for part in rule["expr"]))
+    return [item["chain"]["name"] for item in items if "chain" in item], list(extended)
+
+
 def _partial(access: Access, table: Loaded) -> FirewallText | None:
     """Return a table with the rules of its base chains; None where these hold what iptables does not show."""
     tool = LISTERS.get(table.family)
     if tool is None:
         return None
     lines = []
-    for name, policy in table.bases:
+    for name, policy, _ in table.bases:
         try:
             lines.append(f":{name} {policy} [0:0]\n#{name}\n{chain(access, tool, table.name, name)}")
         except ToolError:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_TABLE = re.compile(r"^\*(\S+)$", re.MULTILINE)
+#: It begins with the end of the line before, which is found faster than the beginning of a line.
+_TABLE = re.compile(r"\n\*(\S+)(?=\n)")
 
 #: How iptables-nft-save says that it does not show a table, or not all of it.
 _REFUSED = re.compile(r"^# Table `([^']+)' (?:is incompatible|contains incompatible)", re.MULTILINE)
@@ -13,8 +14,9 @@ _REFUSED = re.compile(r"^# Table `([^']+)' (?:is incompatible|contains incompati
 
 def tables(text: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the lines of every table; each ends where the next begins."""
+    text = "\n" + text
     starts = list(_TABLE.finditer(text))
-    ends = [found.start() for found in starts[1:]] + [len(text)]
+    ends = [found.start() + 1 for found in starts[1:]] + [len(text)]
     for found, end in zip(starts, ends, strict=False):
         lines = text[found.end() + 1 : end]
         commit = lines.rfind("\nCOMMIT")
@@ -27,9 +29,9 @@ def _without_comments(lines: str) -> str:
 
 def refused(text: str) -> set[str]:
     """Return the tables that the tool shows not at all or not wholly."""
-    return set(_REFUSED.findall(text))
+    return set(_REFUSED.findall(text)) if "incompatible" in text else set()
 
 
 def complete(text: str) -> bool:
     """Tell whether every table that begins is ended. A tool that lacks an extension stops in mid-line."""
-    return text.count("\nCOMMIT") >= len(_TABLE.findall(text))
+    return text.count("\nCOMMIT") >= len(_TABLE.findall("\n" + text))

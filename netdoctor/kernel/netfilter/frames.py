@@ -38,14 +38,14 @@ def calls_iptables(ns: Namespace, master: Link, arp: bool = False) -> bool:
 
 def pass_frame(
     walk: Walk, at: Place, frame: Frame, family: Family, passing: Passing, step: int, above: bool | None = None
-) -> bool:
-    """Take the frame through the chains of one family at a hook; False where it ended.
+) -> Frame | None:
+    """Take the frame through the chains of one family at a hook; returns it as it leaves, None where it ended.
 
     `above` takes only the chains behind br_netfilter (True) or before it (False).
     """
     ns = walk.namespace(at.inode)
     if not ns.firewall():
-        return True
+        return frame
     rules = ruleset_of(ns)
     # The inet family has an ingress hook of its own, on the same devices.
     families: tuple[Family, ...] = ("netdev", "inet") if family == "netdev" else (family,)
@@ -54,9 +54,11 @@ def pass_frame(
             continue
         if base.devices and (passing.iif or passing.oif) not in base.devices:
             continue
-        if not _pass_chain(walk, ns, at, frame, passing, rules, base, where, step):
-            return False
-    return True
+        passed = _pass_chain(walk, ns, at, frame, passing, rules, base, where, step)
+        if passed is None:
+            return None
+        frame = passed
+    return frame
 
 
 def _pass_chain(
@@ -69,10 +71,13 @@ def _pass_chain(
     base: Base,
     where: Where,
     step: int,
-) -> bool:
+) -> Frame | None:
     result = traverse(rules, base, where, seen_frame(frame, passing), NamespaceEnvironment(ns, rules), walk.choose)
+    payload = frame.payload
     if result.verdict == "accept":
-        return True
+        if not isinstance(payload, Ip):
+            return frame
+        return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl))
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
     spot = last.place
@@ -94,7 +99,7 @@ def _pass_chain(
             True,
         )
     )
-    return False
+    return None
 
 
 def seen_frame(frame: Frame, passing: Passing) -> Seen:
@@ -166,14 +171,14 @@ def pass_bridge(
     walk: Walk, at: Place, frame: Frame, master: Link, passing: Passing, step: int, called: Sequence[str]
 ) -> tuple[Frame, int] | None:
     """A bridge hook with br_netfilter in its place; `called` are the hooks at which it calls the IP chains."""
-    if not pass_frame(walk, at, frame, "bridge", passing, step, above=False):
+    before = pass_frame(walk, at, frame, "bridge", passing, step, above=False)
+    if before is None:
         return None
-    gone: tuple[Frame, int] | None = (frame, step)
+    gone: tuple[Frame, int] | None = (before, step)
     if passing.hook in called:
-        gone = bridged_ip(walk, at, frame, master, passing, step)
+        gone = bridged_ip(walk, at, before, master, passing, step)
         if gone is None:
             return None
-        frame, step = gone
-    if not pass_frame(walk, at, frame, "bridge", passing, step, above=True):
-        return None
-    return frame, step
+    frame, step = gone
+    after = pass_frame(walk, at, frame, "bridge", passing, step, above=True)
+    return None if after is None else (after, step)

@@ -108,8 +108,15 @@ def _nat(
             if result.verdict != "accept":
                 _drop(walk, at, packet, passing, where, result, step)
                 return None
+            # What a NAT chain notes on the packet stays: kube-proxy marks there what it masquerades later.
+            packet = replace(packet, mark=result.seen.mark, ttl=result.seen.ttl)
+            connection.mark = connection.mark if result.ct_mark is None else result.ct_mark
             if result.translate is not None:
                 address, port = nat.target(walk, ns, at, packet, passing, result.translate)
+                if address is None and result.translate.kind in ("masquerade", "redirect"):
+                    # nf_nat_masquerade_ipv4(), nf_nat_redirect_ipv4(): no address to give means NF_DROP.
+                    _drop(walk, at, packet, passing, where, result, step)
+                    return None
                 conntrack.bind(connection, manip, address, port)
                 break
         connection.decided.add(manip)
@@ -163,7 +170,7 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
     """The packet as the rules of a hook see it."""
     icmp = packet.proto == IPPROTO_ICMP
     # An echo request has a socket behind it; an answer is the kernel's own or another program's.
-    local = passing.hook in ("output", "postrouting") and passing.iif is None and packet.echo == "request"
+    local = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged and packet.echo == "request"
     # The Ethernet header is there until the packet is given a new one.
     macs = (packet.macs or (None, None)) if passing.hook in ("prerouting", "input", "forward") else (None, None)
     return Seen(

@@ -223,6 +223,7 @@ def _fragment(match: m.Fragment, view: View) -> bool:
 def _owner(match: m.Owner, view: View) -> bool:
     seen = view.seen
     if seen.uid is None and seen.gid is None:
+        # Without a socket, xt_owner holds where all that was asked was asked the other way round, nft_meta never.
         return match.negated and view.xtables
     inside = all(
         asked is None or (mine is not None and asked[0] <= mine <= asked[1])
@@ -276,8 +277,17 @@ def _ct_status(match: m.CtStatus, view: View) -> bool:
     seen = view.seen
     if not seen.tracked:
         return False
-    mine = {*seen.ct_status, *(("CONFIRMED", "SEEN_REPLY") if seen.ct_state == "ESTABLISHED" else ())}
+    mine = {*seen.ct_status, *_implied_status(seen)}
     return any(status in mine for status in match.statuses) != match.negated
+
+
+def _implied_status(seen: Seen) -> tuple[str, ...]:
+    """What a state says of the connection; an ICMP error is RELATED to one that is there, and is no reply of it."""
+    if seen.ct_state == "ESTABLISHED":
+        return "CONFIRMED", "SEEN_REPLY"
+    if seen.ct_state == "RELATED":
+        return ("CONFIRMED",) if seen.proto in ICMP else ("EXPECTED",)
+    return ()
 
 
 def _tuple(direction: str, seen: Seen) -> Tuple | None:

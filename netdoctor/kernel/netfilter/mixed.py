@@ -36,7 +36,7 @@ class MixedTable:
     def __init__(self, saved: XtTable, text: FirewallText) -> None:
         family: Family = text.family  # type: ignore[assignment]
         self._saved = saved
-        self._native = NativeTable(family, text.table, text.native or "")
+        self._native = NativeTable(family, text.native or "")
 
     def bases(self) -> list[tuple[str, Base]]:
         """Return the base chains with their names, as nft says."""

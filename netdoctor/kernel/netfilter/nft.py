@@ -99,15 +99,18 @@ def outline(text: str) -> Outline:
 class NativeTable:
     """One table. Raises UndecodedError where the text is not nft's JSON."""
 
-    def __init__(self, family: Family, name: str, text: str) -> None:
+    def __init__(
+        self, family: Family, text: str, devices: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    ) -> None:
         self._family = family
+        self._devices = dict(devices)
         self._outline = outline(text)
         self._sets: dict[str, SetFacts] = {}
 
     def bases(self) -> list[tuple[str, Base]]:
         """Return the base chains with their names, in the order of their handles."""
         return [
-            (name, _base(chain, chain.hook))
+            (name, _base(chain, chain.hook, self._devices.get(name, ())))
             for name, chain in self._outline.chains.items()
             if chain.hook is not None
         ]
@@ -137,10 +140,10 @@ class NativeTable:
         return self._sets.get(name)
 
 
-def _base(chain: _Chain, hook: Hook) -> Base:
-    devices = (chain.dev,) if isinstance(chain.dev, str) else tuple(chain.dev)
+def _base(chain: _Chain, hook: Hook, devices: tuple[str, ...]) -> Base:
+    said = (chain.dev,) if isinstance(chain.dev, str) else tuple(chain.dev)
     policy = "drop" if chain.policy == "drop" else "accept"
-    return Base(chain.type or "filter", hook, chain.prio, policy, tuple(filter(None, devices)))  # type: ignore[arg-type]
+    return Base(chain.type or "filter", hook, chain.prio, policy, devices or tuple(filter(None, said)))  # type: ignore[arg-type]
 
 
 def _set_facts(found: _Set) -> SetFacts:

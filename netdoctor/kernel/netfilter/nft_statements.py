@@ -120,11 +120,7 @@ def _mangle(body: Json, family: str) -> Parsed:
     if target.get("payload", {}).get("field") == "dscp" and isinstance(value, int | str):
         number = value if isinstance(value, int) else named(DSCP, value)
         return key_of(target, family).implied, (SetTos(number << 2, 0xFC),)
-    harmless = (
-        "meta" in target
-        or "tcp option" in target
-        or target.get("payload", {}).get("field") == "ecn"
-    )
+    harmless = "meta" in target or "tcp option" in target or target.get("payload", {}).get("field") == "ecn"
     if harmless:
         return (), (Pass(statement_text({"mangle": body})),)
     raise UndecodedError("mangle")

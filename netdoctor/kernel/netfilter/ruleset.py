@@ -66,7 +66,7 @@ class Ruleset:
 
     def _table(self, text: FirewallText) -> Table:
         if text.tool == "nft":
-            return NativeTable(text.family, text.table, text.text)  # type: ignore[arg-type]
+            return NativeTable(text.family, text.text, text.devices)  # type: ignore[arg-type]
         saved = XtTable(text, self._ipsets.types, self._ask)
         return mixed.MixedTable(saved, text) if text.native else saved
 

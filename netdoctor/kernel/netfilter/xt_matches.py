@@ -117,6 +117,8 @@ def _icmp(module: Module, context: Context) -> Iterator[Match]:
         if option.name not in ("--icmp-type", "--icmpv6-type"):
             raise UndecodedError(option.text)
         if option.value == "any":
+            if option.negated:
+                yield IcmpType(True, 255)
             continue
         head, _, code = option.value.partition("/")
         names = ICMPV6_TYPES if module.name == "icmp6" else ICMP_TYPES

@@ -1,16 +1,16 @@
 """The save format of iptables, ip6tables, ebtables and arptables, of both backends (iptables-save(8)).
 
-A table is split into chains in one pass over its lines; a chain's rules are parsed when they are asked for.
+A chain is looked for in the text, and its rules are parsed, when they are asked for: of a very large table a question
+needs little.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from netdoctor.facts.firewall import FirewallText
-from netdoctor.facts.links import Record
 from netdoctor.kernel.netfilter import eb_matches, xt_matches, xt_targets
 from netdoctor.kernel.netfilter.model import (
     Base,
@@ -27,6 +27,10 @@ from netdoctor.kernel.netfilter.xt_index import SHORT, AddressIndex
 from netdoctor.kernel.netfilter.xt_options import Context, Parts, take_apart, tokens
 
 _COUNTERS = re.compile(r"\[(\d+):\d+\] ?")
+
+#: They begin with the end of the line before, which is found faster than the beginning of a line.
+_CHAIN = re.compile(r"\n:(\S+)(?: (\S+))?")
+_HELD = re.compile(r"\n#(.+)")
 
 _HOOKS: dict[str, Hook] = {
     "PREROUTING": "prerouting",
@@ -51,40 +55,42 @@ _NAT_PRIORITIES = {
 }
 
 
-class SavedTable(Record, frozen=True):
-    """A table split into chains: policies of the built-in ones (`-` for user chains), and the lines of each chain.
+class SavedTable:
+    """A table whose chains are looked for in its text when they are asked for.
 
-    Of a partial text, `held` are the chains whose lines it holds.
+    `policies` are those of the built-in chains (`-` for user chains). Of a partial text, `held` are the chains whose
+    lines it holds.
     """
 
-    policies: dict[str, str]
-    lines: dict[str, list[str]]
-    held: frozenset[str] = frozenset()
+    def __init__(self, text: str) -> None:
+        self._text = text
+        headed = "\n" + text
+        self.policies = {name: policy or "-" for name, policy in _CHAIN.findall(headed)}
+        self.held = frozenset(_HELD.findall(headed))
+
+    def lines(self, chain: str) -> list[str]:
+        """Return the lines of a chain. Raises KeyError where there is none."""
+        found = list(self._found(chain))
+        if not found and chain not in self.policies and chain not in self.held:
+            raise KeyError(chain)
+        return found
+
+    def _found(self, chain: str) -> Iterator[str]:
+        text, rule = self._text, f"-A {chain}"
+        at = text.find(rule)
+        while at >= 0:
+            begin, end = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+            end = end if end >= 0 else len(text)
+            counted = text[begin] == "[" and text.find("] -A ", begin) == at - 2
+            if (begin == at or counted) and text[at + len(rule) : at + len(rule) + 1] in (" ", "\n", ""):
+                yield text[begin:end]
+            at = text.find(rule, end)
 
 
 @lru_cache(maxsize=64)
 def split(text: str) -> SavedTable:
-    """Split the lines of one table into its chains, in one pass."""
-    policies: dict[str, str] = {}
-    lines: dict[str, list[str]] = {}
-    held: set[str] = set()
-    for line in text.split("\n"):
-        start = line.find("] -A ") + 5 if line[:1] == "[" else 3 if line[:3] == "-A " else 0
-        if start > 4 or start == 3:
-            end = line.find(" ", start)
-            chain = line[start:] if end < 0 else line[start:end]
-            try:
-                lines[chain].append(line)
-            except KeyError:
-                lines[chain] = [line]
-        elif line[:1] == "#":
-            lines[line[1:]] = []
-            held.add(line[1:])
-        elif line[:1] == ":":
-            name, policy, *_ = (*line[1:].split(" "), "-")
-            policies[name] = policy
-            lines.setdefault(name, [])
-    return SavedTable(policies, lines, frozenset(held))
+    """Split the lines of one table into its chains."""
+    return SavedTable(text)
 
 
 def bases(family: Family, table: str, saved: SavedTable) -> list[tuple[str, Base]]:
@@ -166,12 +172,12 @@ class XtTable:
 
     def chains(self) -> tuple[str, ...]:
         """Return the names of all chains."""
-        return tuple(self._saved.lines)
+        return tuple(self._saved.policies)
 
     def _lines(self, chain: str) -> list[str] | None:
         """Return the lines of a chain, or None where they cannot be read. Raises KeyError where there is none."""
         if not self._text.partial or chain in self._saved.held:
-            return self._saved.lines[chain]
+            return self._saved.lines(chain)
         if chain not in self._asked:
             printed = self._ask(self._text, chain)
             self._asked[chain] = printed.splitlines() if printed is not None else None

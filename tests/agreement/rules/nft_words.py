@@ -76,7 +76,7 @@ def _everywhere(pool: Pool, corner: Corner, hook: str) -> list[tuple[str, str]]:
         ("mark", f"meta mark {no(pool)}{mark:#x}"), ("mark", f"meta mark & {mark:#x} {pool.pick('==', '!=')} {mark:#x}"),
         ("frag", f"ip frag-off & 0x1fff {pool.pick('!=', '==')} 0"), ("pair", f"ip saddr . ip daddr {no(pool)}{{ {pool.src} . {pool.dst}, {pool.host()} . {pool.host()} }}"),
         ("family", pool.pick("meta protocol ip", "meta protocol arp" if not corner.routed else "meta protocol ip")), ("dscp", f"ip dscp {no(pool)}{pool.pick('cs0', 'ef')}"),
-        ("limit", "limit rate 100/second burst 100 packets"), ("pkt", f"meta pkttype {no(pool)}{pool.pick('unicast', 'broadcast', 'multicast')}"),
+        *([("limit", "limit rate 100/second burst 100 packets")] if pool.chance(0.15) else []), ("pkt", f"meta pkttype {no(pool)}{pool.pick('unicast', 'broadcast', 'multicast')}"),
     ]  # fmt: skip
     incoming = hook in ("prerouting", "input", "forward", "ingress", "")
     if incoming:
