@@ -51,6 +51,11 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
     step = walk.step(
         parent, at, "route", "output", describe(ns, way.type, way.oif, way.gateway, way.table), packet, _facts(way)
     )
+    fits = min(way.mtu or walk.link(at).mtu, walk.link(at).mtu)
+    if packet.df and packet.vni is None and packet.length > fits:
+        # ip_append_data(): the socket is told (EMSGSIZE) before any rule sees a packet.
+        walk.end(FragNeeded(packet.flow, at, step, fits, packet))
+        return
     passed = hook.pass_hook(walk, at, packet, Passing("output", oif=_name(ns, way.oif)), step)
     if passed is None:
         return

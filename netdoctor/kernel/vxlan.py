@@ -20,6 +20,9 @@ from netdoctor.kernel.walk import Walk
 #: The source port is a hash of the inner packet (udp_flow_src_port()); one of its range stands for all.
 SOURCE_PORT = 50000
 
+#: net/core/dev.h: deeper than this the kernel drops a frame (`Dead loop on virtual device`).
+XMIT_RECURSION_LIMIT = 8
+
 
 def underlay(walk: Walk, at: Place, link: Link) -> int | None:
     """The inode of the namespace whose routes and sockets carry the outer packet: where the device was created."""
@@ -62,6 +65,14 @@ def remotes(walk: Walk, ns: Namespace, at: Place, lladdr: str) -> list[FdbEntry]
     ]
 
 
+def _depth(frame: Frame) -> int:
+    """How often the frame has been encapsulated: a rule may send the outer packet into the tunnel again."""
+    depth, inner = 0, frame.payload
+    while isinstance(inner, Ip) and inner.inner is not None:
+        depth, inner = depth + 1, inner.inner.payload
+    return depth
+
+
 def _to_remote(
     walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, parent: int
 ) -> None:
@@ -90,7 +101,7 @@ def _to_remote(
         )
         walk.end(VxlanNotSent(frame.flow, at, step, why, remote, frame, entry))
         return
-    if home == at.inode and way.oif == at.ifindex:
+    if (home == at.inode and way.oif == at.ifindex) or _depth(frame) > XMIT_RECURSION_LIMIT:
         walk.end(VxlanNotSent(frame.flow, at, parent, "loop", remote, frame, entry))
         return
     _send(walk, at, link, data, entry, frame, way, home, parent)

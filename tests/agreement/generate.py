@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 from tests.agreement.changes import REGISTRY, Scene
@@ -31,6 +32,8 @@ def random_network(seed: int, rules: bool = False) -> Plan:
     extras(draft)
     question = ask(draft)
     warm_up = warming(draft, question)
+    if rules:
+        question = _other_protocol(draft, question)
     return Plan(
         seed=seed,
         family=family,
@@ -92,6 +95,16 @@ def ask(draft: Draft) -> Question:
         size=size,
         df=df,
     )
+
+
+def _other_protocol(draft: Draft, question: Question) -> Question:
+    """Some of the questions are about a TCP connection or a UDP datagram; rarely nobody listens."""
+    rng = draft.rng
+    protocol = rng.choices(("icmp", "tcp", "udp"), (60, 22, 18))[0]
+    if protocol == "icmp":
+        return question
+    port, listening = rng.choice((80, 443, 53, 8080)), rng.random() < 0.93
+    return replace(question, protocol=protocol, port=port, listening=listening, size=56, df=False)
 
 
 def warming(draft: Draft, question: Question) -> tuple[WarmUp, ...]:

@@ -48,7 +48,10 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Question:
-    """Who pings whom, and how. ``by_name``: netdoctor is asked for the namespace and not for the address."""
+    """Who pings whom, and how. ``by_name``: netdoctor is asked for the namespace and not for the address.
+
+    With ``protocol`` tcp or udp it is who connects to ``port``; ``listening`` tells whether anybody waits there.
+    """
 
     source: str
     destination: str
@@ -57,6 +60,9 @@ class Question:
     from_address: str | None = None
     size: int = 56
     df: bool = False
+    protocol: str = "icmp"
+    port: int = 0
+    listening: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,4 +104,6 @@ def describe_question(question: Question) -> str:
         words += ["-s", str(question.size)]
     if question.df:
         words += ["-M", "do"]
+    if question.protocol != "icmp":
+        words += [question.protocol, str(question.port), "" if question.listening else "(nobody listens)"]
     return " ".join(words)

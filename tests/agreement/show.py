@@ -100,8 +100,10 @@ def figures(outcomes: list[Outcome]) -> dict[str, Any]:
         else None,
         "changes_by_kind": dict(sorted(Counter(c.kind for o in outcomes for c in o.plan.changes).items())),
         "refused_by_kind": dict(sorted(Counter(r.kind for o in outcomes for r in o.refused).items())),
-        "by_dialect": {name: _group([o for o in outcomes if dialects(o.plan) == name])
-                       for name in sorted({dialects(o.plan) for o in outcomes} - {""})},
+        "by_dialect": {
+            name: _group([o for o in outcomes if dialects(o.plan) == name])
+            for name in sorted({dialects(o.plan) for o in outcomes} - {""})
+        },
         "by_family": {name: _family(outcomes, name) for name in sorted({o.plan.family for o in outcomes})},
     }
 

@@ -111,7 +111,9 @@ class World:
 
     def rules(self) -> tuple[str, ...]:
         """What the tools show of the rules in each namespace that was given some, counters included."""
-        given = sorted({command.namespace for each in self.plan.changes for command in each.commands if command.text})
+        given = sorted(
+            {command.namespace for each in self.plan.changes for command in each.commands if command.text}
+        )
         shown = []
         for name in given:
             for words in SHOW_RULES:

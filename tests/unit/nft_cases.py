@@ -355,7 +355,11 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
         ),
         (m.Verdict(kind="drop"),),
     ),
-    ("vlan id 5 drop", (m.Unknown(text="vlan id 5"),), (m.Verdict(kind="drop"),)),
+    (
+        "vlan id 5 drop",
+        (m.EtherType(numbers=(33024,)), m.Unknown(text="vlan id 5")),
+        (m.Verdict(kind="drop"),),
+    ),
     (
         'iifname . ip saddr { "lo" . 1.2.3.4 } drop',
         (m.EtherType(numbers=(2048,)), m.InSet(fields=("iif", "src"), inline=(("lo", "1.2.3.4"),))),

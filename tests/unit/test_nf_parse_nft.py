@@ -124,6 +124,43 @@ def test_extensions_of_iptables_are_undecided() -> None:
     assert isinstance(rule.statements[0], m.Pass)
 
 
+DNAT = m.State(states=("DNAT",))
+STATES: list[tuple[str, str, object, str, tuple[m.Match, ...]]] = [
+    ("state", "in", ["new", "related"], "ct state new,related", (m.State(states=("NEW", "RELATED")),)),
+    ("state", "!", ["new", "related"], "ct state ! new,related", (m.State(True, ("NEW", "RELATED")),)),
+    ("state", "==", "new", "ct state new", (m.State(states=("NEW",)),)),
+    ("status", "in", "dnat", "ct status dnat", (DNAT,)),
+    ("status", "!", "dnat", "ct status ! dnat", (m.State(True, ("DNAT",)),)),
+    ("status", "in", ["seen-reply"], "ct status seen-reply", (m.CtStatus(statuses=("SEEN_REPLY",)),)),
+]
+
+
+@pytest.mark.parametrize(("key", "op", "right", "text", "matches"), STATES)
+def test_connection_tracking(
+    key: str, op: str, right: object, text: str, matches: tuple[m.Match, ...]
+) -> None:
+    rule = made({"match": {"op": op, "left": {"ct": {"key": key}}, "right": right}})
+    assert (rule.text, rule.matches) == (text, matches)
+
+
+def test_bits_under_a_mask() -> None:
+    def masked(key: str, mask: object, right: object) -> m.FirewallRule:
+        return made({"match": {"op": "==", "left": {"&": [{"ct": {"key": key}}, mask]}, "right": right}})
+
+    assert masked("status", "dnat", "dnat").matches == (DNAT,)
+    assert masked("state", ["invalid", "new"], "new").matches == (m.State(states=("NEW",)),)
+    assert masked("state", ["invalid", "new"], "new").text == "ct state new / invalid,new"
+    assert isinstance(masked("status", ["dnat", "assured"], "dnat").matches[0], m.Unknown)
+
+
+def test_reject_alone_is_what_the_family_makes_of_it() -> None:
+    reject = {"reject": {"type": "icmp", "expr": "port-unreachable"}}
+    assert made(reject, family="ip").text == "reject"
+    assert made(reject, family="inet").text == "reject with icmp port-unreachable"
+    rule = made({"reject": {"type": "icmpv6", "expr": "port-unreachable"}}, family="ip6")
+    assert (rule.text, rule.statements) == ("reject", (m.Reject("icmp6-port-unreachable"),))
+
+
 def test_netdev_chains_name_their_devices() -> None:
     chain = {"name": "c", "type": "filter", "hook": "ingress", "prio": 0, "policy": "drop", "dev": ["a", "b"]}
     [(base, _)] = ruleset(json.dumps({"nftables": [{"chain": chain}]}), family="netdev").base_chains(

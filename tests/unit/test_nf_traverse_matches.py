@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.environment import Rules
-from netdoctor.kernel.netfilter.matching import View, holds
+from netdoctor.kernel.netfilter.matching import holds
 from netdoctor.kernel.netfilter.seen import Seen, Tuple
+from netdoctor.kernel.netfilter.view import View
 
 PING = Seen(
     iif="eth0", oif="eth1", src="10.1.0.2", dst="10.2.0.2", proto=1, icmp_type=8, icmp_code=0,

@@ -13,6 +13,7 @@ from netdoctor.collect.netlink import (
     attribute,
     attributes,
     each_attribute,
+    split,
 )
 from netdoctor.collect.rulesets.nft import (
     FAMILIES,
@@ -27,6 +28,7 @@ from netdoctor.collect.rulesets.nft import (
     NFTA_TABLE_NAME,
 )
 
+NFTA_TABLE_USE = 3
 NFTA_CHAIN_NAME, NFTA_CHAIN_USE = 3, 6
 
 NFTA_CHAIN_TYPE = 7
@@ -37,7 +39,7 @@ _BODY = 16
 _ATTRIBUTES = 20  # behind nlmsghdr and nfgenmsg
 
 
-#: A table with more chains than this is large whatever is in them, and they are not looked at one by one.
+#: A table with more chains and sets than this is large whatever is in them, and they are not looked at one by one.
 MANY = 2000
 
 
@@ -52,7 +54,7 @@ class BaseChain(NamedTuple):
 class Loaded(NamedTuple):
     """A table that is awake and has a chain on a hook.
 
-    `size` is about how many rules it has (at least how many chains).
+    `size` is about how many rules it has (at least how many chains, where these are many).
     """
 
     family: str
@@ -84,11 +86,21 @@ def _awake(tables: list[bytes], chains: Dump) -> Iterator[Loaded]:
         dormant = int.from_bytes(attrs.get(NFTA_TABLE_FLAGS, b""), "big") & NFT_TABLE_F_DORMANT
         if dormant or family not in FAMILIES:
             continue
+        holds = int.from_bytes(attrs.get(NFTA_TABLE_USE, b""), "big")  # chains and sets
         of_table = attribute(NFTA_CHAIN_TABLE, attrs[NFTA_TABLE_NAME])
-        own = [chain for chain in chains.holding(of_table) if chain[_BODY] == family]
+        some = _holding(chains, _TYPES if holds > MANY else (of_table,))
+        own = [chain for chain in some if of_table in chain and chain[_BODY] == family]
         bases = tuple(_bases(own))
         if bases:
-            yield Loaded(FAMILIES[family], text(attrs[NFTA_TABLE_NAME]), _size(own), bases)
+            size = holds if holds > MANY else _size(own)
+            yield Loaded(FAMILIES[family], text(attrs[NFTA_TABLE_NAME]), size, bases)
+
+
+def _holding(chains: Dump, needles: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Yield the messages of the datagrams in which one of `needles` is; the other datagrams are not even split."""
+    for datagram in chains.datagrams:
+        if any(needle in datagram for needle in needles):
+            yield from split(datagram)
 
 
 def _bases(chains: list[bytes]) -> Iterator[BaseChain]:
@@ -114,8 +126,6 @@ def _devices(hook: bytes) -> Iterator[str]:
 
 def _size(chains: list[bytes]) -> int:
     """Return how often the chains are used: by the rules in them, and by those that jump to them."""
-    if len(chains) > MANY:
-        return len(chains)
     return sum(
         int.from_bytes(attributes(chain, _ATTRIBUTES).get(NFTA_CHAIN_USE, b""), "big") for chain in chains
     )

@@ -45,7 +45,18 @@ def run(access: Access, *command: str) -> str:
 
 
 def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
+    """Run it, with its output in memory: megabytes cost less there than through a pipe."""
     environment = {"PATH": PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/")}
-    return subprocess.run(
-        command, capture_output=True, stdin=subprocess.DEVNULL, env=environment, timeout=TIMEOUT, check=False
-    )
+    with os.fdopen(os.memfd_create("output", os.MFD_CLOEXEC), "w+b") as output:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env=environment,
+            timeout=TIMEOUT,
+            check=False,
+        )
+        output.seek(0)
+        done.stdout = output.read()
+    return done

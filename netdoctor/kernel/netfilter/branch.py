@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from netdoctor.facts.links import Record
 from netdoctor.kernel.netfilter import model as m
-from netdoctor.kernel.netfilter.matching import View
 from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.view import View
 
 Kind = Literal["accept", "drop", "reject", "queue"]
 

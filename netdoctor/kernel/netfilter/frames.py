@@ -174,11 +174,8 @@ def pass_bridge(
     before = pass_frame(walk, at, frame, "bridge", passing, step, above=False)
     if before is None:
         return None
-    gone: tuple[Frame, int] | None = (before, step)
-    if passing.hook in called:
-        gone = bridged_ip(walk, at, before, master, passing, step)
-        if gone is None:
-            return None
-    frame, step = gone
-    after = pass_frame(walk, at, frame, "bridge", passing, step, above=True)
-    return None if after is None else (after, step)
+    gone = bridged_ip(walk, at, before, master, passing, step) if passing.hook in called else (before, step)
+    if gone is None:
+        return None
+    after = pass_frame(walk, at, gone[0], "bridge", passing, gone[1], above=True)
+    return None if after is None else (after, gone[1])

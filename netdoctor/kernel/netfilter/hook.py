@@ -97,11 +97,11 @@ def _nat(
     step: int,
 ) -> tuple[Ip, int] | None:
     """nf_nat_inet_fn(): ask the chains for a new connection, then rewrite as the connection says."""
-    connection = connection_of(walk, at, packet)
-    if connection is None or packet.ct is None:
+    connection, ct = connection_of(walk, at, packet), packet.ct
+    if connection is None or ct is None:
         return packet, step
     manip = MANIP[passing.hook]
-    if packet.ct.state == "NEW" and not packet.ct.replying and manip not in connection.decided:
+    if ct.state == "NEW" and not ct.replying and manip not in connection.decided:
         for base, where in chains:
             result = _run(walk, ns, at, packet, passing, rules, base, where)
             step = _noted(walk, at, packet, passing, where, result, step)
@@ -120,10 +120,10 @@ def _nat(
                 conntrack.bind(connection, manip, address, port)
                 break
         connection.decided.add(manip)
-    kind = "DNAT" if (manip == "dst") != packet.ct.replying else "SNAT"
+    kind = "DNAT" if (manip == "dst") != ct.replying else "SNAT"
     if kind not in connection.status:
         return packet, step
-    src, dst, sport, dport = conntrack.translated(connection, packet.ct.replying, packet, manip)
+    src, dst, sport, dport = conntrack.translated(connection, ct.replying, packet, manip)
     changed = replace(packet, src=src, dst=dst, sport=sport, dport=dport)
     if changed == packet:
         return packet, step

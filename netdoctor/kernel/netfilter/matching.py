@@ -10,35 +10,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from netdoctor.kernel.netfilter import membership
+from netdoctor.kernel.netfilter import connection, membership
 from netdoctor.kernel.netfilter import model as m
-from netdoctor.kernel.netfilter.environment import Environment, Rules
-from netdoctor.kernel.netfilter.membership import ICMP, V6, WITH_PORTS, number_of
-from netdoctor.kernel.netfilter.seen import ETH_P_ARP, Seen, Tuple
+from netdoctor.kernel.netfilter.membership import ICMP, WITH_PORTS
+from netdoctor.kernel.netfilter.seen import ETH_P_ARP, Seen
+from netdoctor.kernel.netfilter.view import View, inside
 
 IPPROTO_TCP = 6
-
-
-class View:
-    """A packet before the rules of one chain; `rule` is the one it stands before."""
-
-    __slots__ = ("env", "number", "place", "rule", "rules", "seen")
-
-    def __init__(self, seen: Seen, env: Environment, rules: Rules, place: m.Place) -> None:
-        self.seen = seen
-        self.env = env
-        self.rules = rules
-        self.place = place
-        self.rule: m.FirewallRule | None = None
-        self.number: dict[str, int] = {}
-        if seen.is_ip:
-            sides = (("src", seen.src), ("dst", seen.dst))
-            self.number = {side: number_of(text) for side, text in sides if text}
-
-    @property
-    def xtables(self) -> bool:
-        """The rule is one of iptables, whichever backend keeps it: its text is what the save format has."""
-        return self.place.backend == "legacy" or (self.rule is not None and self.rule.text[:1] == "-")
 
 
 def holds(match: m.Match, view: View) -> bool | None:
@@ -59,14 +37,7 @@ def _address(match: m.Address, view: View) -> bool:
     value = view.number.get(match.side)
     if value is None:
         return False
-    return _inside(value, match.ranges, match.version, match.negated)
-
-
-def _inside(value: int, ranges: tuple[tuple[int, int], ...], version: int, negated: bool) -> bool:
-    if (version == 6) != (value >= V6):
-        return False
-    value &= V6 - 1
-    return any(first <= value <= last for first, last in ranges) != negated
+    return inside(value, match.ranges, match.version, match.negated)
 
 
 def _interface(match: m.Interface, view: View) -> bool:
@@ -143,18 +114,6 @@ def _icmp(match: m.IcmpType, view: View) -> bool:
     same = match.type in (255, seen.icmp_type)
     inside = same and first <= (seen.icmp_code or 0) <= last
     return inside != match.negated
-
-
-def _state(match: m.State, view: View) -> bool:
-    seen = view.seen
-    if not seen.tracked and not view.xtables and not any(state in _STATES for state in match.states):
-        # `ct status` has nothing to compare without a connection; `--ctstate ! DNAT` has the state.
-        return False
-    mine = {seen.ct_state, *(seen.ct_status if seen.tracked else ())}
-    return any(state in mine for state in match.states) != match.negated
-
-
-_STATES = frozenset({"NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED"})
 
 
 def _mark(match: m.Mark, view: View) -> bool:
@@ -273,80 +232,6 @@ _OPERATIONS = {1: "request", 2: "reply"}
 _ARP_FIELDS = {"saddr": "arp_saddr", "daddr": "arp_daddr", "smac": "arp_smac", "dmac": "arp_dmac"}
 
 
-def _ct_status(match: m.CtStatus, view: View) -> bool:
-    seen = view.seen
-    if not seen.tracked:
-        return False
-    mine = {*seen.ct_status, *_implied_status(seen)}
-    return any(status in mine for status in match.statuses) != match.negated
-
-
-def _implied_status(seen: Seen) -> tuple[str, ...]:
-    """What a state says of the connection; an ICMP error is RELATED to one that is there, and is no reply of it."""
-    if seen.ct_state == "ESTABLISHED":
-        return "CONFIRMED", "SEEN_REPLY"
-    if seen.ct_state == "RELATED":
-        return ("CONFIRMED",) if seen.proto in ICMP else ("EXPECTED",)
-    return ()
-
-
-def _tuple(direction: str, seen: Seen) -> Tuple | None:
-    """One direction of the packet's connection, None if it is not known here."""
-    known = seen.ct_original if direction == "original" else seen.ct_reply
-    if known is not None or seen.ct_state != "NEW":
-        return known
-    if direction == "original":
-        return Tuple(seen.src, seen.dst, seen.sport, seen.dport)
-    return Tuple(seen.dst, seen.src, seen.dport, seen.sport)
-
-
-def _ct_address(match: m.CtAddress, view: View) -> bool | None:
-    if not view.seen.tracked:
-        return False
-    known = _tuple(match.direction, view.seen)
-    if known is None:
-        return None
-    value = number_of(known.src if match.side == "src" else known.dst)
-    return _inside(value, match.ranges, match.version, match.negated)
-
-
-def _ct_port(match: m.CtPort, view: View) -> bool | None:
-    seen = view.seen
-    if not seen.tracked:
-        return False
-    known = _tuple(match.direction, seen)
-    port = None if known is None else known.sport if match.side == "src" else known.dport
-    if _ct_proto(seen) in ICMP and match.side == "dst":
-        # An echo has type and code in place of the port it goes to, and its id in place of the other.
-        port = _ECHO[match.direction, seen.proto]
-    if port is None:
-        return None
-    return any(first <= port <= last for first, last in match.ranges) != match.negated
-
-
-_ECHO = {("original", 1): 8 << 8, ("reply", 1): 0, ("original", 58): 128 << 8, ("reply", 58): 129 << 8}
-
-
-def _ct_proto(seen: Seen) -> int | None:
-    """The connection's protocol: the packet's, unless that is an error about it."""
-    if seen.ct_proto is not None:
-        return seen.ct_proto
-    return None if seen.ct_state == "RELATED" and seen.proto in ICMP else seen.proto
-
-
-def _ct_protocol(match: m.CtProtocol, view: View) -> bool | None:
-    if not view.seen.tracked:
-        return False
-    number = _ct_proto(view.seen)
-    return None if number is None else (number in match.numbers) != match.negated
-
-
-def _ct_direction(match: m.CtDirection, view: View) -> bool | None:
-    if not view.seen.tracked:
-        return False
-    return (view.seen.ct_replying == (match.direction == "reply")) != match.negated
-
-
 def _socket(match: m.Socket, view: View) -> bool | None:
     if view.seen.proto in ICMP:
         return match.negated
@@ -370,7 +255,7 @@ _TESTS: dict[type[m.Match], Callable[[Any, View], bool | None]] = {
     m.Protocol: _protocol,
     m.Port: _port,
     m.IcmpType: _icmp,
-    m.State: _state,
+    m.State: connection.state,
     m.Mark: _mark,
     m.TcpFlags: _tcp_flags,
     m.AddressType: _address_type,
@@ -388,9 +273,9 @@ _TESTS: dict[type[m.Match], Callable[[Any, View], bool | None]] = {
     m.Never: _never,
     m.AnyOf: _any_of,
     m.Socket: _socket,
-    m.CtAddress: _ct_address,
-    m.CtPort: _ct_port,
-    m.CtDirection: _ct_direction,
-    m.CtProtocol: _ct_protocol,
-    m.CtStatus: _ct_status,
+    m.CtAddress: connection.address,
+    m.CtPort: connection.port,
+    m.CtDirection: connection.direction,
+    m.CtProtocol: connection.protocol,
+    m.CtStatus: connection.status,
 }

@@ -179,7 +179,7 @@ def index_of(elements: Elements, exceptions: tuple[tuple[str, ...], ...], kinds:
     known = _INDEXES.get(key)
     if known is not None:
         return known[2]
-    if len(_INDEXES) > 65536:
+    if len(_INDEXES) > 4096:
         _INDEXES.clear()
     index = Index(elements, exceptions, kinds)
     _INDEXES[key] = (elements, exceptions, index)  # holding them keeps their ids from being given to others
@@ -190,7 +190,7 @@ def find_key(keys: tuple[tuple[str, ...], ...], fields: tuple[str, ...], seen: S
     """As `find`, for elements that carry nothing."""
     known = _KEYED.get(id(keys))
     if known is None:
-        if len(_KEYED) > 65536:
+        if len(_KEYED) > 4096:
             _KEYED.clear()
         known = _KEYED[id(keys)] = (keys, tuple((key, None) for key in keys))
     return find(known[1], fields, seen)

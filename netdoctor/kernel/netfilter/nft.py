@@ -193,7 +193,7 @@ def _parse(expressions: Json, entry: _Rule, number: int, family: Family) -> Fire
             packets = expression["counter"]["packets"]
     return FirewallRule(
         number,
-        rule_text(expressions, entry.comment),
+        rule_text(expressions, entry.comment, family),
         tuple(matches),
         tuple(statements),
         entry.handle,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from netdoctor.kernel.netfilter import nft_lookups
+from netdoctor.kernel.netfilter import nft_fields, nft_lookups
 from netdoctor.kernel.netfilter.model import (
     AddressType,
     AnyOf,
     Chance,
     CtAddress,
     CtPort,
+    EtherType,
     Fragment,
     InSet,
     Mark,
@@ -33,7 +34,8 @@ def condition(body: Json, family: str) -> list[Match]:
     try:
         return _condition(left, op, right, family)
     except (LookupError, TypeError, ValueError, AttributeError):
-        return [Unknown(text=expression_text({"match": body}))]
+        tagged = isinstance(left, dict) and left.get("payload", {}).get("protocol") == "vlan"
+        return [EtherType(numbers=(0x8100,))] * tagged + [Unknown(text=expression_text({"match": body}))]
 
 
 def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
@@ -59,6 +61,8 @@ def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
         if exact is not None:
             return exact
     op, right = _unfolded(op, right)
+    if key.field in ("ct_state", "ct_status"):
+        return nft_fields.states(key.field, op, right)
     values = _compared(op, right, key) if op in ("<", ">", "<=", ">=") else members(right)
     if op == "in" and isinstance(right, list):
         values = right
@@ -150,6 +154,8 @@ def _masked(operands: Json, op: str, right: Json, family: str) -> list[Match]:
         return [either(negated, list(made))]
     if key.field == "tcp_flags":
         return [*key.implied, TcpFlags(negated, _bits(mask), _bits(right))]
+    if key.field in ("ct_state", "ct_status"):
+        return nft_fields.masked_states(key.field, negated, mask, right)
     if key.field == "frag-off" and mask in (0x1FFF, 0x3FFF) and right == 0:
         return [*key.implied, Fragment(not negated)]
     group = "01:00:00:00:00:00"

@@ -26,7 +26,7 @@ from netdoctor.kernel.netfilter.model import (
 )
 from netdoctor.kernel.netfilter.names import UndecodedError
 from netdoctor.kernel.netfilter.nft_text import expression_text
-from netdoctor.kernel.netfilter.nft_values import Json, Key, address_bounds, bounds, single
+from netdoctor.kernel.netfilter.nft_values import Json, Key, address_bounds, bounds, members, single
 from netdoctor.kernel.netfilter.values import lladdr
 
 Builder = Callable[[bool, list[Json], Key], Match]
@@ -138,11 +138,30 @@ def _ipsec(negated: bool, values: list[Json], _: Key) -> Match:
     return Never() if wanted else AnyOf(alternatives=((),))
 
 
-def _status(negated: bool, values: list[Json], _: Key) -> Match:
-    names = tuple(value.replace("-", "_").upper() for value in values)
-    if all(name in _CT_STATES for name in names):
+def states(field: str, op: str, right: Json) -> list[Match]:
+    """Return what sharing a bit with conntrack states or status demands; of a single state that is to be equal."""
+    if op not in ("in", "!") and (field == "ct_status" or op not in ("==", "!=")):
+        raise UndecodedError(op)
+    values = right if isinstance(right, list) else members(right)
+    return [_states(field, op in ("!", "!="), values)]
+
+
+def _states(field: str, negated: bool, values: list[Json]) -> Match:
+    names = tuple(str(value).replace("-", "_").upper() for value in values)
+    if field == "ct_state" or all(name in _CT_STATES for name in names):
         return State(negated, names)
     return CtStatus(negated, names)
+
+
+def masked_states(field: str, negated: bool, mask: Json, right: Json) -> list[Match]:
+    """Return what `ct status & dnat == dnat` and its like demand. Raises UndecodedError for other forms."""
+    asked = mask if isinstance(mask, list) else [mask]
+    wanted = right if isinstance(right, list) else [right]
+    if field == "ct_state" and len(wanted) == 1 and wanted[0] in asked:
+        return [_states(field, negated, wanted)]
+    if asked == wanted and (len(asked) == 1 or not negated):
+        return [_states(field, negated, [value]) for value in asked]
+    raise UndecodedError(field)
 
 
 def _arp(negated: bool, values: list[Json], key: Key) -> Match:
@@ -182,8 +201,6 @@ BUILDERS: dict[str, Builder] = {
     "gid": _owner,
     "pkttype": _pkttype,
     "ipsec": _ipsec,
-    "ct_state": lambda negated, values, key: State(negated, tuple(value.upper() for value in values)),
-    "ct_status": _status,
     "ct_direction": lambda negated, values, key: CtDirection(negated, *values),
     **dict.fromkeys((*_ARP_FIELDS, *_ARP_FIXED), _arp),
 }

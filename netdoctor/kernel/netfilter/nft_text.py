@@ -11,9 +11,17 @@ Writer = Callable[[Json], str]
 _BARE_META = ("iif", "iifname", "oif", "oifname", "iifgroup", "oifgroup")
 
 
-def rule_text(expressions: list[Json], comment: str | None = None) -> str:
-    """Return a whole rule."""
-    parts = [statement_text(expression) for expression in expressions]
+#: What `reject` alone means in a table of one version.
+_PLAIN_REJECT = {
+    "ip": {"type": "icmp", "expr": "port-unreachable"},
+    "ip6": {"type": "icmpv6", "expr": "port-unreachable"},
+}
+
+
+def rule_text(expressions: list[Json], comment: str | None = None, family: str = "") -> str:
+    """Return a whole rule of a table of that family."""
+    plain = {"reject": _PLAIN_REJECT.get(family)}
+    parts = ["reject" if expression == plain else statement_text(expression) for expression in expressions]
     if comment is not None:
         parts.append(f'comment "{comment}"')
     return " ".join(parts)
@@ -57,7 +65,7 @@ def _match(body: Json) -> str:
     left, op, right = body["left"], body["op"], body["right"]
     if isinstance(left, dict) and "&" in left and op in ("==", "!="):
         expression, mask = left["&"]
-        if _is(expression, "payload", "flags"):
+        if _is(expression, "payload", "flags") or isinstance(mask, list):
             sign = "!= " if op == "!=" else ""
             return f"{expression_text(expression)} {sign}{_value(right)} / {_value(mask)}"
         sign = f"{expression_text(expression)} & {_number(mask, expression)}"
@@ -97,7 +105,9 @@ def _right(right: Json, left: Json) -> str:
         "hour",
         "day",
     )
-    quoted |= _is(left, "ct", "helper")
+    quoted |= _is(left, "ct", "helper") or (
+        isinstance(left, dict) and left.get("fib", {}).get("result") == "oifname"
+    )
     if isinstance(right, dict) and "set" in right:
         inner = right["set"] if isinstance(right["set"], list) else [right["set"]]
         return "{ " + ", ".join(_right(part, left) for part in inner) + " }"
@@ -175,8 +185,23 @@ def _limit(body: Json) -> str:
         return f'limit name "{body}"'
     unit = f" {body['rate_unit']}" if body.get("rate_unit", "packets") != "packets" else ""
     over = "over " if body.get("inv") else ""
-    burst = f" burst {body['burst']} {body.get('burst_unit', 'packets')}" if body.get("burst", 5) != 5 else ""
+    burst = (
+        f" burst {body['burst']} {body.get('burst_unit', 'packets')}"
+        if body.get("burst", 5) not in (0, 5)
+        else ""
+    )
     return f"limit rate {over}{body['rate']}{unit}/{body.get('per', 'second')}{burst}"
+
+
+def _quota(body: Json) -> str:
+    if isinstance(body, str):
+        return f'quota name "{body}"'
+    return f"quota {'over ' if body.get('inv') else ''}{body['val']} {body['val_unit']}"
+
+
+def _meter(body: Json) -> str:
+    size = f" size {body['size']}" if "size" in body else ""
+    return f"meter {body['name']}{size} {{ {expression_text(body['key'])} {statement_text(body['stmt'])} }}"
 
 
 def _log(body: Json) -> str:
@@ -253,6 +278,7 @@ _EXPRESSIONS: dict[str, Writer] = {
     "rt": lambda body: " ".join(("rt", *((body["family"],) if "family" in body else ()), body["key"])),
     "exthdr": lambda body: " ".join(("exthdr", *map(str, body.values()))),
     "tcp option": lambda body: " ".join(("tcp option", *map(str, body.values()))),
+    "ip option": lambda body: " ".join(("ip option", *map(str, body.values()))),
     "socket": lambda body: f"socket {body['key']}",
     "ipsec": lambda body: f"ipsec {body['dir']} {body['key']}",
 }
@@ -263,6 +289,8 @@ _STATEMENTS: dict[str, Writer] = {
     "counter": _counter,
     "limit": _limit,
     "log": _log,
+    "quota": _quota,
+    "meter": _meter,
     "reject": _reject,
     "queue": _queue,
     "mangle": _mangle,

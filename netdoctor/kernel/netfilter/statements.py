@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from netdoctor.kernel.netfilter import membership
 from netdoctor.kernel.netfilter import model as m
-from netdoctor.kernel.netfilter.matching import View
 from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.view import View
 
 #: Among more addresses than this the first stands for all: they are alike to whoever wrote the range.
 MAX_TARGETS = 8

@@ -18,8 +18,9 @@ from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter import statements
 from netdoctor.kernel.netfilter.branch import Branch, Hit, Kind, Result
 from netdoctor.kernel.netfilter.environment import Choose, Environment, Rules
-from netdoctor.kernel.netfilter.matching import View, holds
+from netdoctor.kernel.netfilter.matching import holds
 from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.view import View
 
 __all__ = ["Hit", "Result", "traverse"]
 

@@ -11,7 +11,11 @@ __all__ = ["DIALECTS", "PREFIX", "random_rules"]
 
 PREFIX = "rules-"
 DIALECTS = {"legacy": 35, "iptables-nft": 30, "nft": 35}
-TOOLS = {"legacy": ("iptables-legacy-restore", "--noflush"), "iptables-nft": ("iptables-nft-restore", "--noflush"), "nft": ("nft", "-f", "-")}
+TOOLS = {
+    "legacy": ("iptables-legacy-restore", "--noflush"),
+    "iptables-nft": ("iptables-nft-restore", "--noflush"),
+    "nft": ("nft", "-f", "-"),
+}
 COUNTS = ((1, 60), (2, 30), (3, 10))
 
 
@@ -29,7 +33,10 @@ def random_rules(draft: Draft, question: Question) -> list[Change]:
     for space in spaces:
         pool = Pool(draft, question, space)
         done += _of_bridges(pool)
-        dialects = {rng.choices(list(DIALECTS), list(DIALECTS.values()))[0] for _ in range(2 if pool.chance(0.12) else 1)}
+        dialects = {
+            rng.choices(list(DIALECTS), list(DIALECTS.values()))[0]
+            for _ in range(2 if pool.chance(0.12) else 1)
+        }
         done += [_ruleset(pool, dialect) for dialect in sorted(dialects)]
     return done
 
@@ -49,7 +56,16 @@ def _of_bridges(pool: Pool) -> list[Change]:
     value = pool.pick("0", "1")
     commands = [Command(pool.space, ("sysctl", "net/bridge/bridge-nf-call-iptables", value))]
     if value == "0" and pool.chance(0.2):
-        words = ("ip", "link", "set", pool.rng.choice(bridges).name, "type", "bridge", "nf_call_iptables", "1")
+        words = (
+            "ip",
+            "link",
+            "set",
+            pool.rng.choice(bridges).name,
+            "type",
+            "bridge",
+            "nf_call_iptables",
+            "1",
+        )
         commands.append(Command(pool.space, words))
     return [Change("bridge-nf", tuple(commands))]
 
@@ -68,5 +84,9 @@ def _ruleset(pool: Pool, dialect: str) -> Change:
     commands.append(Command(pool.space, TOOLS[dialect], text))
     if "mark" in text.lower() and pool.chance(0.25):
         where = pool.pick("unreachable", "blackhole", "prohibit", "lookup 77")
-        commands.append(Command(pool.space, ("ip", "rule", "add", "fwmark", f"{pool.mark():#x}", "pref", "90", *where.split())))
+        commands.append(
+            Command(
+                pool.space, ("ip", "rule", "add", "fwmark", f"{pool.mark():#x}", "pref", "90", *where.split())
+            )
+        )
     return Change(f"{PREFIX}{dialect}", tuple(commands))

@@ -51,7 +51,11 @@ def _iface(pool: Pool) -> tuple[str, int, list[str]]:
 
 
 def _list(pool: Pool) -> tuple[str, int, list[str]]:
-    return "s-list", 1, ["create s-in hash:ip", f"add s-in {pool.host()}", "create s-list list:set", "add s-list s-in"]
+    return (
+        "s-list",
+        1,
+        ["create s-in hash:ip", f"add s-in {pool.host()}", "create s-list list:set", "add s-list s-in"],
+    )
 
 
 MAKERS = (_ip, _net, _port, _three, _iface, _list)

@@ -17,7 +17,11 @@ OF_IP = ("ip ", "icmp ", "tcp ", "udp ", "th ", "meta l4proto", "iifname . ip")
 def random_ruleset(pool: Pool) -> str:
     """One to three tables."""
     families = ["inet" if pool.chance(0.65) else "ip"]
-    families += [family for family, chance in (("bridge", 0.25), ("netdev", 0.12), ("arp", 0.1), ("ip", 0.2)) if pool.chance(chance)]
+    families += [
+        family
+        for family, chance in (("bridge", 0.25), ("netdev", 0.12), ("arp", 0.1), ("ip", 0.2))
+        if pool.chance(chance)
+    ]
     return "\n".join(_table(pool, family, f"t{number}") for number, family in enumerate(families))
 
 
@@ -26,14 +30,25 @@ def _table(pool: Pool, family: str, name: str) -> str:
     users = USER[: pool.rng.choice((0, 0, 1, 2, 3))] if family in ("inet", "ip", "bridge") else ()
     lines = [f"table {family} {name} {{", *corner.definitions]
     for index, user in reversed(list(enumerate(users))):
-        lines += _chain(user, [_rule(pool, corner, "", "filter", users[index + 1 :]) for _ in range(pool.rng.choice((0, 1, 2, 3)))])
+        lines += _chain(
+            user,
+            [
+                _rule(pool, corner, "", "filter", users[index + 1 :])
+                for _ in range(pool.rng.choice((0, 1, 2, 3)))
+            ],
+        )
     for serial in range(pool.rng.choice((1, 1, 2, 3, 4))):
         lines += _base(pool, corner, serial, users)
     return "\n".join([*lines, "}", ""])
 
 
 def _chain(name: str, rules: list[str], head: str = "") -> list[str]:
-    return [f"  chain {name} {{", *([f"    {head}"] if head else []), *(f"    {rule}" for rule in rules), "  }"]
+    return [
+        f"  chain {name} {{",
+        *([f"    {head}"] if head else []),
+        *(f"    {rule}" for rule in rules),
+        "  }",
+    ]
 
 
 def _base(pool: Pool, corner: Corner, serial: int, users: tuple[str, ...]) -> list[str]:
@@ -63,16 +78,37 @@ def _ways_through(pool: Pool, family: str) -> list[str]:
     if family == "arp":
         return ["arp operation request accept", "arp operation reply accept"]
     if family in ("bridge", "netdev"):
-        return [f"ether type {pool.pick('arp', '{ arp, ip }')} accept", f"ip daddr {pool.around(pool.dst)} accept", "meta l4proto icmp accept"]
+        return [
+            f"ether type {pool.pick('arp', '{ arp, ip }')} accept",
+            f"ip daddr {pool.around(pool.dst)} accept",
+            f"meta l4proto {pool.proto} accept",
+        ]
     states = pool.pick("established,related", "{ established, related, untracked }", "established", "vmap")
-    state = "ct state vmap { established : accept, related : accept, invalid : drop }" if states == "vmap" else f"ct state {states} accept"
-    return [state, pool.pick("icmp type echo-request accept", "meta l4proto icmp accept", f"ip daddr {pool.around(pool.dst)} accept")]
+    state = (
+        "ct state vmap { established : accept, related : accept, invalid : drop }"
+        if states == "vmap"
+        else f"ct state {states} accept"
+    )
+    proto = (
+        "icmp type echo-request accept"
+        if pool.proto == "icmp"
+        else f"{pool.proto} dport {pool.question.port} accept"
+    )
+    return [
+        state,
+        pool.pick(proto, f"meta l4proto {pool.proto} accept", f"ip daddr {pool.around(pool.dst)} accept"),
+    ]
 
 
 def _nat(pool: Pool, corner: Corner, serial: int) -> list[str]:
     hook = pool.pick("prerouting", "postrouting", "postrouting", "output", "input")
-    priority = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}[hook] + pool.rng.choice((0, 0, 0, 5, -5, 10))
-    rules = [" ".join([*_conditions(pool, corner, hook, (0, 1, 1, 2)), nat_rule(pool, corner, hook)]) for _ in range(pool.rng.choice((1, 1, 2)))]
+    priority = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}[hook] + pool.rng.choice(
+        (0, 0, 0, 5, -5, 10)
+    )
+    rules = [
+        " ".join([*_conditions(pool, corner, hook, (0, 1, 1, 2)), nat_rule(pool, corner, hook)])
+        for _ in range(pool.rng.choice((1, 1, 2)))
+    ]
     return _chain(f"n{serial}", rules, f"type nat hook {hook} priority {priority}; policy accept;")
 
 

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from tests.agreement.rules.pool import Pool
 
-STATES = ("new", "established", "related", "invalid", "untracked", "{ new, established }", "established,related")
+STATES = (
+    "new",
+    "established",
+    "related",
+    "invalid",
+    "untracked",
+    "{ new, established }",
+    "established,related",
+)
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,11 @@ def condition(pool: Pool, corner: Corner, hook: str) -> tuple[str, str]:
     if corner.routed:
         options += _routed(pool, hook)
     elif corner.family == "bridge":
-        options += [("type", f"ether type {no(pool)}{pool.pick('ip', 'arp', '{ ip, arp }')}"), ("arp", f"arp operation {pool.pick('request', 'reply')}"), ("arp", f"arp daddr ip {pool.address()}")]
+        options += [
+            ("type", f"ether type {no(pool)}{pool.pick('ip', 'arp', '{ ip, arp }')}"),
+            ("arp", f"arp operation {pool.pick('request', 'reply')}"),
+            ("arp", f"arp daddr ip {pool.address()}"),
+        ]
     kind, text = pool.rng.choice(options)
     return kind, text
 
@@ -44,7 +56,13 @@ def condition(pool: Pool, corner: Corner, hook: str) -> tuple[str, str]:
 def _arp(pool: Pool, hook: str) -> tuple[str, str]:
     device = ("dev", f"{'iifname' if hook == 'input' else 'oifname'} {no(pool)}{_device(pool)}")
     return pool.rng.choice(
-        [("op", f"arp operation {no(pool)}{pool.pick('request', 'reply')}"), ("s", f"arp saddr ip {no(pool)}{pool.address()}"), ("d", f"arp daddr ip {pool.address()}"), ("m", f"arp saddr ether {pool.lladdr()}"), device]
+        [
+            ("op", f"arp operation {no(pool)}{pool.pick('request', 'reply')}"),
+            ("s", f"arp saddr ip {no(pool)}{pool.address()}"),
+            ("d", f"arp daddr ip {pool.address()}"),
+            ("m", f"arp saddr ether {pool.lladdr()}"),
+            device,
+        ]
     )
 
 
@@ -57,7 +75,14 @@ def _device(pool: Pool, *, set_: bool = True) -> str:
 
 def _addresses(pool: Pool) -> str:
     first, last = pool.span()
-    return pool.pick(pool.address(), pool.address(), pool.address(), f"{first}-{last}", f"{{ {pool.host()}, 203.0.113.0/24 }}", f"{{ {first}-{last}, 203.0.113.9 }}")
+    return pool.pick(
+        pool.address(),
+        pool.address(),
+        pool.address(),
+        f"{first}-{last}",
+        f"{{ {pool.host()}, 203.0.113.0/24 }}",
+        f"{{ {first}-{last}, 203.0.113.9 }}",
+    )
 
 
 def _everywhere(pool: Pool, corner: Corner, hook: str) -> list[tuple[str, str]]:
@@ -86,7 +111,27 @@ def _everywhere(pool: Pool, corner: Corner, hook: str) -> list[tuple[str, str]]:
             options.append(("mac", f"ether saddr {no(pool)}{pool.lladdr()}"))
     if hook in ("forward", "output", "postrouting", "egress", ""):
         options += [("out", f"oifname {no(pool)}{_device(pool)}")] * 2
-    return options + [("set", text) for text in (_in_set(pool, name, incoming) for name in corner.sets) if text] * 3
+    if pool.proto != "icmp":
+        options = [each for each in options if each[0] != "icmp"]
+        ports = pool.pick(pool.ports_of("-"), pool.ports_of("-"), f"{{ {pool.question.port}, 22 }}")
+        options += [
+            (
+                "proto",
+                f"{pool.pick(pool.proto, pool.proto, 'th')} {pool.pick('dport', 'dport', 'sport')} {no(pool)}{ports}",
+            )
+        ] * 3
+        options.append(("proto", f"meta l4proto {no(pool)}{pool.proto}"))
+        if pool.proto == "tcp":
+            options.append(
+                (
+                    "proto",
+                    f"tcp flags {pool.pick('syn / syn,ack', '& (syn | ack) == syn | ack', '& rst == 0')}",
+                )
+            )
+    return (
+        options
+        + [("set", text) for text in (_in_set(pool, name, incoming) for name in corner.sets) if text] * 3
+    )
 
 
 def _in_set(pool: Pool, name: str, incoming: bool) -> str:
@@ -104,11 +149,27 @@ def _routed(pool: Pool, hook: str) -> list[tuple[str, str]]:
         ("dir", f"ct direction {pool.pick('original', 'reply')}"), ("orig", f"ct {pool.pick('original', 'reply')} ip {pool.pick('saddr', 'daddr')} {pool.address()}"),
         ("ctmark", f"ct mark {no(pool)}{pool.mark():#x}"),
     ]  # fmt: skip
-    fib = {"prerouting": ("saddr . iif", "daddr", "daddr . iif"), "input": ("saddr . iif", "daddr . iif", "daddr"), "forward": ("daddr", "saddr"), "output": ("daddr", "saddr"), "postrouting": ("daddr",)}.get(hook, ())
+    fib = {
+        "prerouting": ("saddr . iif", "daddr", "daddr . iif"),
+        "input": ("saddr . iif", "daddr . iif", "daddr"),
+        "forward": ("daddr", "saddr"),
+        "output": ("daddr", "saddr"),
+        "postrouting": ("daddr",),
+    }.get(hook, ())
     for keys in fib:
-        options.append(("fibtype", f"fib {keys} type {no(pool)}{pool.pick('local', 'local', 'unicast', 'broadcast', '{ local, broadcast }')}"))
+        options.append(
+            (
+                "fibtype",
+                f"fib {keys} type {no(pool)}{pool.pick('local', 'local', 'unicast', 'broadcast', '{ local, broadcast }')}",
+            )
+        )
     if hook in ("prerouting", "input"):
-        options.append(("fiboif", f"fib saddr . {pool.pick('iif', 'iif', 'mark . iif')} oif {pool.pick('missing', 'exists')}"))
+        options.append(
+            (
+                "fiboif",
+                f"fib saddr . {pool.pick('iif', 'iif', 'mark . iif')} oif {pool.pick('missing', 'exists')}",
+            )
+        )
     if hook in ("output", "postrouting"):
         options.append(("uid", f"meta skuid {no(pool)}{pool.pick('0', '1000')}"))
     return options
@@ -125,7 +186,10 @@ def verdict(pool: Pool, corner: Corner, hook: str, users: tuple[str, ...]) -> tu
             f"meta l4proto vmap {{ icmp : jump {target}, tcp : drop }}",
         ), False  # fmt: skip
     if corner.family not in ("arp",) and pool.chance(0.04):
-        return pool.pick(f"ip saddr vmap {{ {pool.host()} : accept, {pool.around('203.0.113.1').replace('0.0.0.0/0', '203.0.113.0/24')} : drop }}", "meta l4proto vmap { icmp : continue, udp : drop }"), False
+        return pool.pick(
+            f"ip saddr vmap {{ {pool.host()} : accept, {pool.around('203.0.113.1').replace('0.0.0.0/0', '203.0.113.0/24')} : drop }}",
+            "meta l4proto vmap { icmp : continue, udp : drop }",
+        ), False
     if corner.family != "arp" and hook not in ("egress",) and pool.chance(0.14):
         return _statement(pool, corner), False
     draw = pool.rng.random()
@@ -134,15 +198,28 @@ def verdict(pool: Pool, corner: Corner, hook: str, users: tuple[str, ...]) -> tu
     if draw < 0.6:
         return pool.pick("", "continue", "return"), False
     if corner.routed and hook in ("input", "forward", "output") and draw < 0.75:
-        return "reject" + pool.pick("", "", " with icmp host-prohibited", " with icmp admin-prohibited", " with icmp net-unreachable"), True
+        return "reject" + pool.pick(
+            "", "", " with icmp host-prohibited", " with icmp admin-prohibited", " with icmp net-unreachable"
+        ), True
     return "drop", True
 
 
 def _statement(pool: Pool, corner: Corner) -> str:
     mark = pool.mark()
-    options = [f"meta mark set {mark:#x}", f"meta mark set meta mark | {mark:#x}", f"meta mark set meta mark & {mark:#x}", f"ip ttl set {pool.pick('1', '5', '64')}"]
+    options = [
+        f"meta mark set {mark:#x}",
+        f"meta mark set meta mark | {mark:#x}",
+        f"meta mark set meta mark & {mark:#x}",
+        f"ip ttl set {pool.pick('1', '5', '64')}",
+    ]
     if corner.routed:
-        options += [f"ct mark set {mark:#x}", "ct mark set meta mark", "meta mark set ct mark", f"meta mark set {mark:#x} ct mark set meta mark", "notrack"]
+        options += [
+            f"ct mark set {mark:#x}",
+            "ct mark set meta mark",
+            "meta mark set ct mark",
+            f"meta mark set {mark:#x} ct mark set meta mark",
+            "notrack",
+        ]
     return pool.rng.choice(options)
 
 
@@ -156,4 +233,8 @@ def nat_rule(pool: Pool, corner: Corner, hook: str) -> str:
             f"dnat {family}to ip daddr map {{ {pool.dst} : {some} }}", f"dnat {family}to ip saddr map {{ {pool.src} : {pool.dst} }}",
         )  # fmt: skip
     snat = f"snat {family}to {pool.local() if pool.chance(0.8) else pool.host()}"
-    return pool.pick("masquerade", "masquerade", snat, "accept") if hook == "postrouting" else pool.pick(snat, "accept")
+    return (
+        pool.pick("masquerade", "masquerade", snat, "accept")
+        if hook == "postrouting"
+        else pool.pick(snat, "accept")
+    )

@@ -27,6 +27,16 @@ class Pool:
         self.dst = question.address
         self.devices = draft.in_space(space)
 
+    @property
+    def proto(self) -> str:
+        """The protocol of the question."""
+        return self.question.protocol
+
+    def ports_of(self, dash: str) -> str:
+        """A port or a range that holds the question's, or does not."""
+        port = self.question.port
+        return self.pick(f"{port}", f"{port}", f"{port - 10}{dash}{port}", f"1024{dash}65535", "443")
+
     def chance(self, probability: float) -> bool:
         """True that often."""
         return self.rng.random() < probability
@@ -46,7 +56,9 @@ class Pool:
 
     def around(self, address: str) -> str:
         """A prefix that holds the address."""
-        return str(ip_network(f"{address}/{self.rng.choice((8, 16, 23, 24, 25, 28, 30, 31, 0))}", strict=False))
+        return str(
+            ip_network(f"{address}/{self.rng.choice((8, 16, 23, 24, 25, 28, 30, 31, 0))}", strict=False)
+        )
 
     def address(self) -> str:
         """A host or a prefix."""
@@ -56,7 +68,9 @@ class Pool:
     def span(self) -> tuple[str, str]:
         """A range of addresses around a host."""
         middle = int(IPv4Address(self.host()))
-        return str(IPv4Address(middle - self.rng.randrange(9))), str(IPv4Address(middle + self.rng.randrange(9)))
+        return str(IPv4Address(middle - self.rng.randrange(9))), str(
+            IPv4Address(middle + self.rng.randrange(9))
+        )
 
     def local(self) -> str:
         """An address of this namespace, or the question's destination where it has none."""

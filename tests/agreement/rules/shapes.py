@@ -14,7 +14,10 @@ def docker(pool: Pool, sets: tuple[str, ...]) -> str:
     subnets = {d.name: str(ip_interface(d.addresses[0]).network) for d in bridges if d.addresses}
     policy = pool.pick("DROP", "DROP", "ACCEPT")
     filter_ = ["*filter", ":INPUT ACCEPT [0:0]", f":FORWARD {policy} [0:0]", ":OUTPUT ACCEPT [0:0]"]
-    filter_ += [f":{name} - [0:0]" for name in ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "DOCKER-USER")]
+    filter_ += [
+        f":{name} - [0:0]"
+        for name in ("DOCKER", "DOCKER-ISOLATION-STAGE-1", "DOCKER-ISOLATION-STAGE-2", "DOCKER-USER")
+    ]
     filter_ += ["-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-ISOLATION-STAGE-1"]
     for each in bridges:
         name = each.name
@@ -28,7 +31,9 @@ def docker(pool: Pool, sets: tuple[str, ...]) -> str:
         if pool.chance(0.6):
             filter_.append(f"-A DOCKER-ISOLATION-STAGE-2 -o {name} -j DROP")
         if pool.chance(0.4):
-            filter_.append(f"-A DOCKER -d {pool.dst}/32 ! -i {name} -o {name} -p tcp -m tcp --dport 80 -j ACCEPT")
+            filter_.append(
+                f"-A DOCKER -d {pool.dst}/32 ! -i {name} -o {name} -p tcp -m tcp --dport 80 -j ACCEPT"
+            )
     filter_ += ["-A DOCKER-ISOLATION-STAGE-1 -j RETURN", "-A DOCKER-ISOLATION-STAGE-2 -j RETURN"]
     if pool.chance(0.5):
         filter_.append(rule(pool, "filter", "DOCKER-USER", "", (), sets))
@@ -37,8 +42,15 @@ def docker(pool: Pool, sets: tuple[str, ...]) -> str:
 
 
 def _docker_nat(pool: Pool, subnets: dict[str, str]) -> str:
-    nat = ["*nat", *(f":{hook} ACCEPT [0:0]" for hook in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")), ":DOCKER - [0:0]"]
-    nat += ["-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER", "-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER"]
+    nat = [
+        "*nat",
+        *(f":{hook} ACCEPT [0:0]" for hook in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")),
+        ":DOCKER - [0:0]",
+    ]
+    nat += [
+        "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
+        "-A OUTPUT ! -d 127.0.0.0/8 -m addrtype --dst-type LOCAL -j DOCKER",
+    ]
     for name, subnet in subnets.items():
         if pool.chance(0.85):
             nat.append(f"-A POSTROUTING -s {subnet} ! -o {name} -j MASQUERADE")
@@ -62,11 +74,20 @@ def kube(pool: Pool, sets: tuple[str, ...]) -> str:
     if pool.chance(0.7):
         lines += [f"-A FORWARD -s {pods} -j ACCEPT", f"-A FORWARD -d {pool.around(pool.dst)} -j ACCEPT"]
     if pool.chance(0.4):
-        lines.append(f"-A KUBE-SERVICES -d {pool.dst}/32 -p tcp -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable")
+        lines.append(
+            f"-A KUBE-SERVICES -d {pool.dst}/32 -p tcp -m tcp --dport 80 -j REJECT --reject-with icmp-port-unreachable"
+        )
     if pool.chance(0.3):
         lines.append(rule(pool, "filter", "KUBE-SERVICES", "", (), sets))
-    lines += ["COMMIT", "*nat", *(f":{hook} ACCEPT [0:0]" for hook in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"))]
-    lines += [f":{chain} - [0:0]" for chain in ("KUBE-MARK-MASQ", "KUBE-POSTROUTING", "KUBE-SERVICES", "KUBE-SVC-A", "KUBE-SEP-A")]
+    lines += [
+        "COMMIT",
+        "*nat",
+        *(f":{hook} ACCEPT [0:0]" for hook in ("PREROUTING", "INPUT", "OUTPUT", "POSTROUTING")),
+    ]
+    lines += [
+        f":{chain} - [0:0]"
+        for chain in ("KUBE-MARK-MASQ", "KUBE-POSTROUTING", "KUBE-SERVICES", "KUBE-SVC-A", "KUBE-SEP-A")
+    ]
     service = pool.pick(pool.dst, "10.96.0.10")
     lines += [
         "-A PREROUTING -j KUBE-SERVICES", "-A OUTPUT -j KUBE-SERVICES", "-A POSTROUTING -j KUBE-POSTROUTING",

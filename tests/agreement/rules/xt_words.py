@@ -8,8 +8,26 @@ from tests.agreement.rules.pool import Pool
 
 IN = ("PREROUTING", "INPUT", "FORWARD", "")
 OUT = ("FORWARD", "OUTPUT", "POSTROUTING", "")
-STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "NEW,ESTABLISHED", "ESTABLISHED,RELATED", "DNAT", "SNAT", "INVALID,UNTRACKED")
-REJECTS = ("", "", " --reject-with icmp-host-prohibited", " --reject-with icmp-net-unreachable", " --reject-with icmp-admin-prohibited", " --reject-with icmp-host-unreachable")
+STATES = (
+    "NEW",
+    "ESTABLISHED",
+    "RELATED",
+    "INVALID",
+    "UNTRACKED",
+    "NEW,ESTABLISHED",
+    "ESTABLISHED,RELATED",
+    "DNAT",
+    "SNAT",
+    "INVALID,UNTRACKED",
+)
+REJECTS = (
+    "",
+    "",
+    " --reject-with icmp-host-prohibited",
+    " --reject-with icmp-net-unreachable",
+    " --reject-with icmp-admin-prohibited",
+    " --reject-with icmp-host-unreachable",
+)
 
 
 def no(pool: Pool, probability: float = 0.2) -> str:
@@ -48,8 +66,32 @@ def _physdev(pool: Pool, hook: str) -> str:
 
 
 def _icmp(pool: Pool) -> str:
-    kind = pool.pick("echo-request", "echo-request", "echo-reply", "8/0", "0", "any", "destination-unreachable", "3/4", "time-exceeded")
+    if pool.proto != "icmp" and pool.chance(0.9):
+        return _transport(pool)
+    kind = pool.pick(
+        "echo-request",
+        "echo-request",
+        "echo-reply",
+        "8/0",
+        "0",
+        "any",
+        "destination-unreachable",
+        "3/4",
+        "time-exceeded",
+    )
     return f"-p icmp{'' if pool.chance(0.5) else ' -m icmp'} {no(pool) if kind != 'any' else ''}--icmp-type {kind}"
+
+
+def _transport(pool: Pool) -> str:
+    proto = pool.proto
+    draw = pool.rng.random()
+    if draw < 0.25:
+        ports = ",".join({str(pool.question.port), "22", "1024:65535" if pool.chance(0.3) else "81"})
+        return f"-p {proto} -m multiport {no(pool)}--{pool.pick('dports', 'sports', 'ports')} {','.join(sorted(ports.split(',')))}"
+    if proto == "tcp" and draw < 0.4:
+        return f"-p tcp -m tcp {pool.pick('--syn', '! --syn', '--tcp-flags SYN,ACK SYN,ACK', '--tcp-flags SYN,RST SYN')}"
+    side = pool.pick("dport", "dport", "sport")
+    return f"-p {proto} -m {proto} {no(pool)}--{side} {pool.ports_of(':')}"
 
 
 def _other(pool: Pool) -> str:
@@ -87,7 +129,14 @@ def _conntrack(pool: Pool) -> str:
 
 
 def _owner(pool: Pool) -> str:
-    return "-m owner " + pool.pick("--uid-owner 0", "! --uid-owner 0", "--gid-owner 0", "--uid-owner 1000-2000", "! --socket-exists", "--socket-exists")
+    return "-m owner " + pool.pick(
+        "--uid-owner 0",
+        "! --uid-owner 0",
+        "--gid-owner 0",
+        "--uid-owner 1000-2000",
+        "! --socket-exists",
+        "--socket-exists",
+    )
 
 
 def _iprange(pool: Pool) -> str:
@@ -106,7 +155,11 @@ def _in_set(pool: Pool, sets: tuple[str, ...]) -> str:
 
 
 def _limit(pool: Pool) -> str:
-    return pool.pick("-m limit --limit 50/sec --limit-burst 50", "-m limit --limit 20/sec", "-m hashlimit --hashlimit-upto 50/sec --hashlimit-name h --hashlimit-mode srcip")
+    return pool.pick(
+        "-m limit --limit 50/sec --limit-burst 50",
+        "-m limit --limit 20/sec",
+        "-m hashlimit --hashlimit-upto 50/sec --hashlimit-name h --hashlimit-mode srcip",
+    )
 
 
 def _marked(pool: Pool, module: str) -> str:
@@ -125,7 +178,7 @@ KINDS: dict[str, tuple[float, Maker]] = {
     "out": (8, lambda pool, table, hook: _device(pool, "-o", pool.device()) if hook in OUT else ""),
     "physdev": (4, lambda pool, table, hook: _physdev(pool, hook)),
     "icmp": (12, lambda pool, table, hook: _icmp(pool)),
-    "protocol": (8, lambda pool, table, hook: "-p icmp"),
+    "protocol": (8, lambda pool, table, hook: f"-p {pool.proto}"),
     "other": (8, lambda pool, table, hook: _other(pool)),
     "length": (4, lambda pool, table, hook: _length(pool)),
     "ttl": (4, lambda pool, table, hook: f"-m ttl --ttl-{pool.pick('eq', 'gt', 'lt')} {pool.ttl()}"),
@@ -185,8 +238,29 @@ def _nat(pool: Pool, hook: str) -> str:
         snat = f"-j SNAT --to-source {pool.local() if pool.chance(0.8) else pool.host()}"
         if hook == "INPUT":
             return pool.pick("-j ACCEPT", snat)
-        return pool.pick("-j MASQUERADE", "-j MASQUERADE", snat, "-j ACCEPT", "-j MASQUERADE --random", f"-j NETMAP --to {pool.around(pool.src)}")
+        return pool.pick(
+            "-j MASQUERADE",
+            "-j MASQUERADE",
+            snat,
+            "-j ACCEPT",
+            "-j MASQUERADE --random",
+            f"-j NETMAP --to {pool.around(pool.src)}",
+        )
     if hook in ("PREROUTING", "OUTPUT"):
         dnat = f"-j DNAT --to-destination {pool.rng.choice(pool.draft.endpoints).address}"
-        return pool.pick("-j ACCEPT", "-j REDIRECT", dnat, dnat, dnat, f"-j NETMAP --to {pool.around(pool.dst)}", f"-j DNAT --to-destination {pool.dst}", f"-j DNAT --to-destination {pool.dst}")
+        if pool.proto != "icmp" and pool.chance(0.3):
+            port = pool.pick(str(pool.question.port), "8080")
+            return f"-p {pool.proto} " + pool.pick(
+                f"-j REDIRECT --to-ports {port}", f"{dnat}:{port}", f"{dnat}:{port}"
+            )
+        return pool.pick(
+            "-j ACCEPT",
+            "-j REDIRECT",
+            dnat,
+            dnat,
+            dnat,
+            f"-j NETMAP --to {pool.around(pool.dst)}",
+            f"-j DNAT --to-destination {pool.dst}",
+            f"-j DNAT --to-destination {pool.dst}",
+        )
     return pool.pick("-j RETURN", "-j ACCEPT")

@@ -32,7 +32,11 @@ def _table(pool: Pool, table: str, sets: tuple[str, ...]) -> str:
     lines = [f"*{table}", *(f":{hook} {policies[hook]} [0:0]" for hook in HOOKS[table])]
     lines += [f":{user} - [0:0]" for user in users]
     for hook in HOOKS[table]:
-        count = pool.rng.choice((0, 1, 2, 3, 4)) if hook in ("FORWARD", "PREROUTING") else pool.rng.choice((0, 0, 0, 1, 2))
+        count = (
+            pool.rng.choice((0, 1, 2, 3, 4))
+            if hook in ("FORWARD", "PREROUTING")
+            else pool.rng.choice((0, 0, 0, 1, 2))
+        )
         lines += [rule(pool, table, hook, hook, users, sets) for _ in range(count)]
         if policies[hook] == "DROP" and pool.chance(0.75):
             lines += _ways_through(pool, hook)
@@ -52,7 +56,10 @@ def _ways_through(pool: Pool, hook: str) -> list[str]:
         module = pool.pick("conntrack --ctstate", "conntrack --ctstate", "state --state")
         lines.append(f"-A {hook} -m {module} {states} -j ACCEPT")
     if pool.chance(0.8):
-        lines.append(f"-A {hook} -p icmp{pool.pick('', ' --icmp-type echo-request', ' -m icmp --icmp-type any')} -j ACCEPT")
+        way = f" --dport {pool.question.port}"
+        if pool.proto == "icmp":
+            way = pool.pick("", " --icmp-type echo-request", " -m icmp --icmp-type any")
+        lines.append(f"-A {hook} -p {pool.proto}{way} -j ACCEPT")
     elif pool.chance(0.7):
         lines.append(f"-A {hook} -d {pool.around(pool.dst)} -j ACCEPT")
     pool.rng.shuffle(lines)
@@ -70,6 +77,11 @@ def rule(pool: Pool, table: str, chain: str, hook: str, users: tuple[str, ...], 
         if kind not in seen:
             seen.add(kind)
             words.append(text)
+    if verdict.startswith("-p "):
+        _, proto, verdict = verdict.split(" ", 2)
+        words = [f"-p {proto}", *(text for text in words if not text.startswith(("-p ", "! -p ")))]
+    if verdict == "-j REJECT" and any(text.startswith("-p tcp") for text in words) and pool.chance(0.5):
+        verdict = "-j REJECT --reject-with tcp-reset"
     words.sort(key=lambda text: not text.startswith("-p "))
     if pool.chance(0.15):
         words.append(f'-m comment --comment "{pool.pick("cali:x", "default/web:http", "a b; -j DROP")}"')
