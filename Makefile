@@ -11,7 +11,7 @@ help:
 	@echo 'make test    run every test (those that build networks need root)'
 	@echo "make test-vm hold it against Debian's stock kernel in a virtual machine; ARGS='--count 100' (root)"
 	@echo 'make check   ruff, mypy --strict, import-linter'
-	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods (root)'
+	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
 	@echo 'make schema  write the JSON schemas of report and snapshot'
 	@echo "make record  build the fixtures and record what the kernel makes of them (root); ONLY='vxlan/*' picks"
 

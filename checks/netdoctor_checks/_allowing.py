@@ -11,15 +11,16 @@ from msgspec.structs import replace
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
-from netdoctor.fix.allowed import Allowed
+from netdoctor.fix.allowed import Allowed, Verdict
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.firewall import AllowBefore, DeleteFirewallRule, Spot
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.packet import IPPROTO_ICMP, Arp, Ip
 from netdoctor_checks import _firewall as fw
+from netdoctor_checks._answers import meets_answers
 
-#: Hooks that both directions of a conversation pass.
-BOTH_WAYS = ("forward", "prerouting", "postrouting", "ingress", "egress")
+#: Policy chains of one endpoint: a return says no more than that this end allows it, and the other end is asked next.
+POLICY = ("cali-tw-", "cali-fw-", "KUBE-POD-FW-", "KUBE-NWPLCY-")
 #: Chains that their tool leaves to the administrator, by the hook they serve; rules there outlive a restart.
 OWN_CHAINS = {
     "forward": ("DOCKER-USER", "ufw-user-forward"),
@@ -42,6 +43,10 @@ def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
     """An accept for this packet, and for its answer where the same rule would take that; else the rule's deletion."""
     for spot in _spots(case, end):
         one, both = _accepting(case, end, spot, False), _accepting(case, end, spot, True)
+        passing = _accepting(case, end, spot, False, "return")
+        if end.number is not None and end.chain.startswith(POLICY) and _progress(case, passing):
+            yield passing
+            return
         alone = _progress(case, one)
         if alone == 3:
             yield one
@@ -52,7 +57,7 @@ def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
             yield whole
             return
         if alone or paired:
-            yield both if paired > alone or (paired and _meets_answers(case, end)) else one
+            yield both if not alone or (paired >= alone and meets_answers(case, end)) else one
             return
     if end.number is not None:
         yield deletion(case, end)
@@ -88,12 +93,13 @@ def answer(end: RuleDropped) -> Allowed:
     return replace(back, dport=there.sport, sport=there.dport, established=tracked)
 
 
-def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool) -> Fix:
-    change = AllowBefore(end.at.inode, spot, allowed(end))
-    rule = change.allowed
+def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool, verdict: Verdict = "accept") -> Fix:
+    rule = replace(allowed(end), verdict=verdict)
+    change = AllowBefore(end.at.inode, spot, rule)
     what = "ARP" if rule.arp else "answers" if rule.established else "packets"
     where = f"before rule {spot.number} of" if spot.number is not None else "at the end of"
-    line = f"accept {what} from {rule.src} to {rule.dst} {where} {spot.chain} in {case.label(end.at)}"
+    verb = "let this chain pass" if verdict == "return" else "accept"
+    line = f"{verb} {what} from {rule.src} to {rule.dst} {where} {spot.chain} in {case.label(end.at)}"
     if not both:
         return Fix(line, (change,), "low" if rule.established else "medium")
     return Fix(
@@ -130,13 +136,6 @@ def _spots(case: Case, end: RuleDropped) -> Iterator[Spot]:
 def _first_handle(case: Case, end: RuleDropped) -> int | None:
     rule = fw.rule_of(case, replace(end, number=1))
     return rule.handle if rule is not None and fw.backend(case, end) == "nft" else None
-
-
-def _meets_answers(case: Case, end: RuleDropped) -> bool:
-    """Tell whether the answer comes by the same hook, and nothing in the table accepts answers as such."""
-    if end.hook not in BOTH_WAYS or end.flow.leg == "reply":
-        return False
-    return not any("ESTABLISHED" in item.text or "established" in item.text for item in fw.tables(case, end))
 
 
 def _progress(case: Case, fix: Fix) -> int:

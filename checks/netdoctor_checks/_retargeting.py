@@ -32,7 +32,7 @@ def other_targets(case: Case, made: Translation, end: Ending) -> Iterator[Fix]:
 
 
 def near(case: Case, made: Translation, address: str) -> bool:
-    """Tell whether somebody has the address in the network of the translating host, not merely elsewhere on the machine."""
+    """Tell whether somebody in the network of the translating host has the address, not one elsewhere."""
     owners = set(case.owners(address))
     return bool(owners) and not owners.isdisjoint(distances(case.host, [made.at], routed=True))
 

@@ -8,10 +8,12 @@ from netdoctor.case import Case
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter.branch import Hit
 from netdoctor.kernel.netfilter.model import State
-from netdoctor.kernel.packet import Ip
+from netdoctor.kernel.packet import Arp, Ip
 from netdoctor_checks import _firewall as fw
 
 POLICY_CHAINS = re.compile(r"(.*-)?cali-|KUBE-(POD-FW|NWPLCY|ROUTER)|cni-|WEAVE-NPC|CILIUM_|NETPOL")
+#: Chains of kube-proxy's nftables mode that refuse what it does not translate.
+NO_SERVICE = ("reject-chain", "cluster-ips-check")
 _NO_ENDPOINTS = re.compile(r"has no (local )?endpoints")
 _SERVICE = re.compile(r'([^\s"]+/[^\s"]+?) has no (?:local )?endpoints')
 _SAME_BRIDGE = re.compile(r"-i (\S+) -o \1 ")
@@ -24,10 +26,14 @@ def story(case: Case, end: RuleDropped) -> str:
     )
 
 
-def service_of(end: RuleDropped) -> str | None:
-    """The Service that kube-proxy's comment names."""
+def service_of(case: Case, end: RuleDropped) -> str | None:
+    """The Service that kube-proxy names in the rule's comment, or in that of the map's element for the address."""
     found = _SERVICE.search(end.text)
-    return found[1] if found else None
+    if found is not None or isinstance(end.packet, Arp):
+        return found[1] if found else None
+    texts = " ".join(item.text for item in fw.tables(case, end))
+    element = re.search(rf'"{re.escape(end.packet.dst)}"[^{{}}]*}}, "comment": "([^"]+)"', texts)
+    return element[1] if element else None
 
 
 def _invalid(case: Case, end: RuleDropped) -> bool:
@@ -57,6 +63,8 @@ def _unknown_answer(case: Case, end: RuleDropped) -> bool:
 
 
 def _docker(case: Case, end: RuleDropped) -> bool:
+    if end.chain == "DOCKER-USER":
+        return False
     if end.chain.startswith("DOCKER") or end.table == "docker-bridges":
         return True
     here = any(":DOCKER" in item.text for item in case.ns(end.at).firewall())
@@ -98,27 +106,27 @@ def endpoint(case: Case, end: RuleDropped) -> str | None:
     """`source` or `destination` where the rule is in a container of that end, not in one that others live behind."""
     ns = case.ns(end.at)
     devices = [link for link in ns.links() if not link.loopback]
-    if ns.id.is_host or len(devices) > 2 or any(link.kind == "bridge" for link in devices):
+    outer = isinstance(end.packet, Ip) and end.packet.vni is not None
+    if outer or ns.id.is_host or len(devices) > 2 or any(link.kind == "bridge" for link in devices):
         return None
     if end.hook not in ("input", "output") and len(devices) > 1:
         return None
     if end.at.inode == case.walk.asker:
         return "source"
+    if end.hook in ("input", "output"):
+        return "destination"
     return "destination" if any(own.inode == end.at.inode for own in case.owners(case.target)) else None
 
 
 _STORIES = (
-    ("NAT004", lambda case, end: bool(_NO_ENDPOINTS.search(end.text)) or end.chain == "reject-chain"),
+    ("NAT004", lambda case, end: bool(_NO_ENDPOINTS.search(end.text)) or end.chain in NO_SERVICE),
     ("CTK001", _invalid),
     ("CTK003", lambda case, end: end.state == "UNTRACKED" and end.family in ("ip", "inet")),
     ("FWL006", lambda case, end: end.family == "bridge"),
     ("FWL007", lambda case, end: end.family == "arp"),
     ("FWL008", lambda case, end: end.hook in ("ingress", "egress")),
     ("FWL004", _isolation),
-    (
-        "FWL010",
-        lambda case, end: any(POLICY_CHAINS.match(c) for c in (end.chain, *(b[0] for b in end.before[-1:]))),
-    ),
+    ("FWL010", lambda case, end: bool(POLICY_CHAINS.match(end.chain))),
     ("FWL009", lambda case, end: endpoint(case, end) is not None),
     ("CTK002", _unknown_answer),
     ("FWL004", _docker),

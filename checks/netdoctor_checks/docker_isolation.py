@@ -42,14 +42,8 @@ def docker_isolation(end: RuleDropped, case: Case) -> Iterator[Finding]:
     if story(case, end) != "FWL004":
         return
     label = case.label(end.at)
-    who = (
-        "the administrator's own chain in Docker's setup"
-        if end.chain == "DOCKER-USER"
-        else "Docker, by design"
-    )
-    title = f"{fw.named(case, end)} in {label} drops {fw.packet(end)}: {fw.said(end)} ({who})"
+    title = f"{fw.named(case, end)} in {label} drops {fw.packet(end)}: {fw.said(end)} (Docker, by design)"
     explanation = (
-        f"{label} forwards between Docker networks, and this rule separates them: it was written by {who}, "
-        f"not by mistake."
+        f"{label} forwards between Docker networks, and this rule separates them: Docker wrote it by design."
     )
     yield from first_in_docker_user(case, end, title, explanation)

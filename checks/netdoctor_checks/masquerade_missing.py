@@ -8,7 +8,13 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.masquerade import Masquerade
-from netdoctor.kernel.endings import DeliveredElsewhere, ForwardingOff, NeighbourUnresolved, NoRoute
+from netdoctor.kernel.endings import (
+    DeliveredElsewhere,
+    ForwardingOff,
+    MartianSource,
+    NeighbourUnresolved,
+    NoRoute,
+)
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._masquerading import gaps
 from netdoctor_checks._translations import chain_command, destination, translations
@@ -16,7 +22,7 @@ from netdoctor_checks._translations import chain_command, destination, translati
 
 @check("NAT001")
 def masquerade_missing(
-    end: NoRoute | NeighbourUnresolved | DeliveredElsewhere | ForwardingOff, case: Case
+    end: NoRoute | NeighbourUnresolved | DeliveredElsewhere | ForwardingOff | MartianSource, case: Case
 ) -> Iterator[Finding]:
     """A private source leaves the host untranslated, and nobody outside can answer it.
 
@@ -41,8 +47,11 @@ def masquerade_missing(
     ## Often taken for
     A missing route on the other side, which is as it should be; or a drop of the answers by a firewall.
     """
-    back = destination(end)
-    if end.flow.leg != "reply" or end.flow.arp or next(translations(case, "snat"), None) is not None:
+    hairpin = isinstance(end, MartianSource) and next(translations(case, "dnat"), None) is not None
+    back = end.source if isinstance(end, MartianSource) else destination(end)
+    if end.flow.arp or next(translations(case, "snat"), None) is not None:
+        return
+    if end.flow.leg != "reply" and not hairpin:
         return
     for gap in gaps(case):
         if back != gap.source:
@@ -55,10 +64,13 @@ def masquerade_missing(
         if not case.progress(applied(case.host, fix.changes)):
             continue
         others = f"; it does for others: {gap.siblings[0]}" if gap.siblings else ""
+        lost = f"the answer to {gap.source} gets as far as {case.label(end.at)}, which has no way to it"
+        if hairpin:
+            lost = f"translated back to its own sender, it comes home with {gap.source} as its source, and is refused"
         yield Finding(
-            f"{label} does not masquerade {gap.source} when it leaves by {name}, and nobody out there can answer it",
-            f"The request left {label} with its own source, since no rule of {gap.spot.chain} translates it{others}. "
-            f"The answer to {gap.source} gets as far as {case.label(end.at)}, which has no way to it.",
+            f"{label} does not masquerade {gap.source} when it leaves by {name}",
+            f"The request left {label} with its own source, since no rule of {gap.spot.chain} translates it{others}; "
+            f"{lost}.",
             Place(gap.at.inode, 0),
             (Proof(f"no rule there takes {gap.source}", chain_command(case, gap.at, gap.spot)),),
             fix,

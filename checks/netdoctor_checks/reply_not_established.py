@@ -40,7 +40,7 @@ def reply_not_established(end: RuleDropped, case: Case) -> Iterator[Finding]:
     label, verb = case.label(end.at), "rejects" if end.reject else "drops"
     title = f"{fw.named(case, end)} in {label} {verb} the answer, {fw.packet(end)}: {fw.said(end)}"
     explanation = (
-        f"{label} let the request through; the answer belongs to a known connection, and nothing in {end.chain} accepts "
-        f"it for that before this {'rule' if end.number else 'policy'} {verb} it.{fw.written_by(end)}"
+        f"{label} let the request through; the answer belongs to a known connection, and nothing in {end.chain} accepts"
+        f" it for that before this {'rule' if end.number else 'policy'} {verb} it.{fw.written_by(end)}"
     )
     yield from findings(case, end, title, explanation)

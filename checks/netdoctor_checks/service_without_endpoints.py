@@ -37,8 +37,18 @@ def service_without_endpoints(end: RuleDropped, case: Case) -> Finding | None:
     """
     if story(case, end) != "NAT004":
         return None
-    service, label = service_of(end), case.label(end.at)
+    service, label = service_of(case, end), case.label(end.at)
     name = f"the Service {service}" if service else "the Service"
+    if end.chain == "cluster-ips-check":
+        return Finding(
+            f"no Service takes {fw.packet(end)} there: {fw.named(case, end)} in {label} refuses them: {end.text}",
+            f"The address is a Service's; kube-proxy on {label} translates only the ports that Services have, and "
+            f"refuses all else, pings too. Ask for a port of the Service.",
+            fw.at(end),
+            fw.evidence(case, end),
+            None,
+            end.hook,
+        )
     return Finding(
         f"{name} has no endpoints: {fw.named(case, end)} in {label} refuses {fw.packet(end)}",
         f"kube-proxy on {label} found no ready endpoint for {name} and wrote this rule in place of a translation. "

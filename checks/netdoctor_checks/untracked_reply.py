@@ -6,15 +6,19 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, check
-from netdoctor.kernel.endings import RuleDropped
-from netdoctor.kernel.netfilter.branch import Hit
+from netdoctor.fix.change import applied
+from netdoctor.kernel.endings import DeliveredElsewhere, NeighbourUnresolved, NoRoute, RuleDropped
+from netdoctor.kernel.packet import Place
 from netdoctor_checks import _firewall as fw
 from netdoctor_checks._allowing import findings
 from netdoctor_checks._stories import story
+from netdoctor_checks._untracking import exemptions, shown, tracked
 
 
 @check("CTK003")
-def untracked_reply(end: RuleDropped, case: Case) -> Iterator[Finding]:
+def untracked_reply(
+    end: RuleDropped | NoRoute | DeliveredElsewhere | NeighbourUnresolved, case: Case
+) -> Iterator[Finding]:
     """The packet is exempt from connection tracking, so no rule takes it for an answer.
 
     ## What it means
@@ -36,24 +40,28 @@ def untracked_reply(end: RuleDropped, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A lost connection entry, or a conntrack table that is full: nothing was ever entered.
     """
+    exempt = next(exemptions(case), None)
+    if not isinstance(end, RuleDropped):
+        yield from _untranslated(end, case)
+        return
     if story(case, end) != "CTK003":
         return
     label = case.label(end.at)
     title = f"{fw.named(case, end)} in {label} drops {fw.packet(end)}, which are UNTRACKED: {fw.said(end)}"
-    hits = [
-        f
-        for n in case.walk.chain(end.step)
-        for f in case.walk.steps[n].facts
-        if getattr(f, "verdict", "") == "notrack"
-    ]
-    rule = hits[-1] if hits else None
-    why = (
-        f"rule {rule.number} of {rule.place.chain} in table {rule.place.table} exempts"
-        if isinstance(rule, Hit)
-        else "a rule exempts"
-    )
     explanation = (
-        f"In {label} {why} the packet from tracking, so no rule for ESTABLISHED matches it, and this "
-        f"{'rule' if end.number else 'policy'} drops it."
+        f"In {label} {exempt.text if exempt else 'a rule'} exempts the packet from tracking, so nothing for ESTABLISHED"
+        f" matches it, and this {'rule' if end.number else 'policy'} drops it."
     )
-    yield from findings(case, end, title, explanation)
+    yield from findings(case, end, title, explanation, (shown(case, exempt),) if exempt else ())
+
+
+def _untranslated(end: NoRoute | DeliveredElsewhere | NeighbourUnresolved, case: Case) -> Iterator[Finding]:
+    """The packet was exempt where it should have been translated, and went astray for that."""
+    for exempt in exemptions(case):
+        label, fix = case.label(exempt.at), tracked(case, exempt)
+        if end.flow.leg == "reply" and case.progress(applied(case.host, fix.changes)):
+            title = (
+                f"{exempt.text} in {label} exempts packets from tracking, and so from NAT: {exempt.hit.text}"
+            )
+            lost = f"What is not tracked is not translated, neither there nor back; it ends in {case.label(end.at)}."
+            yield Finding(title, lost, Place(exempt.at.inode, 0), (shown(case, exempt),), fix, "prerouting")

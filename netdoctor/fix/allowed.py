@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from netdoctor.facts.links import Record
 
+Verdict = Literal["accept", "return"]
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp"}
 
 
 class Allowed(Record, frozen=True):
     """Packets from one address to another, of one protocol (and port), or the answers to them; or ARP messages.
 
-    For `arp`, `src` and `dst` are the protocol addresses in the message (arp_hdr: SPA, TPA).
+    A `verdict` of return lets them pass the chain, not the table. For `arp`, `src` and `dst` are the protocol addresses
+    in the message (arp_hdr: SPA, TPA).
     """
 
     src: str
@@ -22,11 +24,12 @@ class Allowed(Record, frozen=True):
     sport: int | None = None
     established: bool = False
     arp: bool = False
+    verdict: Verdict = "accept"
 
     def xt_words(self, family: str) -> list[str]:
         """The match and target for iptables, ip6tables, ebtables or arptables, by the table's family."""
         if family == "arp":
-            return ["-s", self.src, "-d", self.dst, "-j", "ACCEPT"]
+            return ["-s", self.src, "-d", self.dst, "-j", self.verdict.upper()]
         if family == "bridge":
             return self._eb_words()
         bits = 128 if ":" in self.src else 32
@@ -35,25 +38,34 @@ class Allowed(Record, frozen=True):
             words += ["-m", self._protocol, f"--{option}", str(port)]
         if self.established:
             words += ["-m", "conntrack", "--ctstate", "ESTABLISHED"]
-        return [*words, "-j", "ACCEPT"]
+        return [*words, "-j", self.verdict.upper()]
 
     def _eb_words(self) -> list[str]:
         if self.arp:
-            return ["-p", "ARP", "--arp-ip-src", self.src, "--arp-ip-dst", self.dst, "-j", "ACCEPT"]
+            return [
+                "-p",
+                "ARP",
+                "--arp-ip-src",
+                self.src,
+                "--arp-ip-dst",
+                self.dst,
+                "-j",
+                self.verdict.upper(),
+            ]
         words = ["-p", "IPv4", "--ip-src", self.src, "--ip-dst", self.dst, "--ip-proto", self._protocol]
         for option, port in self._ports():
             words += [f"--ip-{option}", str(port)]
-        return [*words, "-j", "ACCEPT"]
+        return [*words, "-j", self.verdict.upper()]
 
     def nft_words(self) -> list[str]:
         """The rule in the words of nft(8)."""
         if self.arp:
-            return ["arp", "saddr", "ip", self.src, "arp", "daddr", "ip", self.dst, "accept"]
+            return ["arp", "saddr", "ip", self.src, "arp", "daddr", "ip", self.dst, self.verdict]
         words = ["ip", "saddr", self.src, "ip", "daddr", self.dst]
         ports = [[self._protocol, option, str(port)] for option, port in self._ports()]
         words += sum(ports, []) or ["ip", "protocol", self._protocol]
         words += ["ct", "state", "established"] if self.established else []
-        return [*words, "accept"]
+        return [*words, self.verdict]
 
     def nft_expressions(self) -> list[dict[str, Any]]:
         """The rule as libnftables-json(5) has it."""
@@ -64,7 +76,7 @@ class Allowed(Record, frozen=True):
             found += ports or [_equals("ip", "protocol", self._protocol)]
         if self.established:
             found.append({"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "established"}})
-        return [*found, {"accept": None}]
+        return [*found, {self.verdict: None}]
 
     @property
     def _protocol(self) -> str:

@@ -142,10 +142,11 @@ def _sets(pool: Pool, family: str) -> tuple[tuple[str, ...], list[str]]:
     if family == "arp" or pool.chance(0.5):
         return (), []
     first, last = pool.span()
+    there, back = f"{pool.around(pool.src)} . {pool.dst}", f"{pool.around(pool.dst)} . {pool.src}"
     known = {
         "hosts": f"type ipv4_addr; elements = {{ {', '.join(sorted({pool.host(), pool.host()}))} }}",
         "nets": f"type ipv4_addr; flags interval; auto-merge; elements = {{ {first}-{last}, 203.0.113.0/24 }}",
-        "pairs": f"type ipv4_addr . ipv4_addr; flags interval; elements = {{ {pool.around(pool.src)} . {pool.dst}, {pool.around(pool.dst)} . {pool.src} }}",
+        "pairs": f"type ipv4_addr . ipv4_addr; flags interval; elements = {{ {there}, {back} }}",
         "ports": f"type ipv4_addr . inet_proto; elements = {{ {pool.host()} . {pool.pick('icmp', 'tcp')} }}",
         "names": f'type ifname; elements = {{ "{pool.device()}", "nosuch" }}',
         "marks": f"type mark; elements = {{ {pool.mark():#x} }}",

@@ -16,6 +16,14 @@ STATES = (
     "established,related",
 )
 
+ICMP = (
+    "echo-request",
+    "echo-reply",
+    "{ echo-request, echo-reply }",
+    "{ destination-unreachable, time-exceeded }",
+)
+TYPES = ("local", "local", "unicast", "broadcast", "{ local, broadcast }")
+
 
 @dataclass(frozen=True)
 class Corner:
@@ -90,19 +98,43 @@ def _everywhere(pool: Pool, corner: Corner, hook: str) -> list[tuple[str, str]]:
     low, high = max(low, 0), min(max(high, 0), 65535)
     mark = pool.mark()
     options = [
-        ("src", f"ip saddr {no(pool)}{_addresses(pool)}"), ("dst", f"ip daddr {no(pool)}{_addresses(pool)}"),
-        ("src", f"ip saddr {no(pool)}{_addresses(pool)}"), ("dst", f"ip daddr {no(pool)}{_addresses(pool)}"),
-        ("icmp", f"icmp type {no(pool)}{pool.pick('echo-request', 'echo-reply', '{ echo-request, echo-reply }', '{ destination-unreachable, time-exceeded }')}"),
+        ("src", f"ip saddr {no(pool)}{_addresses(pool)}"),
+        ("dst", f"ip daddr {no(pool)}{_addresses(pool)}"),
+        ("src", f"ip saddr {no(pool)}{_addresses(pool)}"),
+        ("dst", f"ip daddr {no(pool)}{_addresses(pool)}"),
+        (
+            "icmp",
+            f"icmp type {no(pool)}{pool.pick(*ICMP)}",
+        ),
         ("icmp", f"icmp code {pool.pick('0', '1')}"),
-        ("proto", f"meta l4proto {no(pool)}{pool.pick('icmp', 'icmp', 'tcp', '{ icmp, udp }')}"), ("proto", f"ip protocol {no(pool)}{pool.pick('icmp', 'udp')}"),
-        ("proto", pool.pick("tcp dport 80", "udp dport { 53, 67 }", "th dport 443", "tcp flags syn / syn,ack")),
-        ("length", f"{pool.pick('ip', 'ip', 'meta')} length {no(pool)}{low}-{high}" if low < high else f"ip length {no(pool)}{low}"),
+        ("proto", f"meta l4proto {no(pool)}{pool.pick('icmp', 'icmp', 'tcp', '{ icmp, udp }')}"),
+        ("proto", f"ip protocol {no(pool)}{pool.pick('icmp', 'udp')}"),
+        (
+            "proto",
+            pool.pick("tcp dport 80", "udp dport { 53, 67 }", "th dport 443", "tcp flags syn / syn,ack"),
+        ),
+        (
+            "length",
+            f"{pool.pick('ip', 'ip', 'meta')} length {no(pool)}{low}-{high}"
+            if low < high
+            else f"ip length {no(pool)}{low}",
+        ),
         ("ttl", f"ip ttl {pool.pick('', '!= ', '< ', '> ', '<= ', '>= ')}{pool.ttl()}"),
-        ("mark", f"meta mark {no(pool)}{mark:#x}"), ("mark", f"meta mark & {mark:#x} {pool.pick('==', '!=')} {mark:#x}"),
-        ("frag", f"ip frag-off & 0x1fff {pool.pick('!=', '==')} 0"), ("pair", f"ip saddr . ip daddr {no(pool)}{{ {pool.src} . {pool.dst}, {pool.host()} . {pool.host()} }}"),
-        ("family", pool.pick("meta protocol ip", "meta protocol arp" if not corner.routed else "meta protocol ip")), ("dscp", f"ip dscp {no(pool)}{pool.pick('cs0', 'ef')}"),
-        *([("limit", "limit rate 100/second burst 100 packets")] if pool.chance(0.15) else []), ("pkt", f"meta pkttype {no(pool)}{pool.pick('unicast', 'broadcast', 'multicast')}"),
-    ]  # fmt: skip
+        ("mark", f"meta mark {no(pool)}{mark:#x}"),
+        ("mark", f"meta mark & {mark:#x} {pool.pick('==', '!=')} {mark:#x}"),
+        ("frag", f"ip frag-off & 0x1fff {pool.pick('!=', '==')} 0"),
+        (
+            "pair",
+            f"ip saddr . ip daddr {no(pool)}{{ {pool.src} . {pool.dst}, {pool.host()} . {pool.host()} }}",
+        ),
+        (
+            "family",
+            pool.pick("meta protocol ip", "meta protocol arp" if not corner.routed else "meta protocol ip"),
+        ),
+        ("dscp", f"ip dscp {no(pool)}{pool.pick('cs0', 'ef')}"),
+        *([("limit", "limit rate 100/second burst 100 packets")] if pool.chance(0.15) else []),
+        ("pkt", f"meta pkttype {no(pool)}{pool.pick('unicast', 'broadcast', 'multicast')}"),
+    ]
     incoming = hook in ("prerouting", "input", "forward", "ingress", "")
     if incoming:
         options += [("in", f"iifname {no(pool)}{_device(pool)}")] * 2
@@ -137,18 +169,26 @@ def _everywhere(pool: Pool, corner: Corner, hook: str) -> list[tuple[str, str]]:
 def _in_set(pool: Pool, name: str, incoming: bool) -> str:
     side = pool.pick("saddr", "daddr")
     what = {
-        "hosts": f"ip {side}", "nets": f"ip {side}", "timed": f"ip {side}", "pairs": "ip saddr . ip daddr", "ports": f"ip {side} . ip protocol",
-        "names": "iifname" if incoming else "oifname", "marks": "meta mark",
-    }[name]  # fmt: skip
+        "hosts": f"ip {side}",
+        "nets": f"ip {side}",
+        "timed": f"ip {side}",
+        "pairs": "ip saddr . ip daddr",
+        "ports": f"ip {side} . ip protocol",
+        "names": "iifname" if incoming else "oifname",
+        "marks": "meta mark",
+    }[name]
     return f"{what} {no(pool)}@{name}"
 
 
 def _routed(pool: Pool, hook: str) -> list[tuple[str, str]]:
     options = [
-        ("state", f"ct state {no(pool)}{pool.pick(*STATES)}"), ("state", f"ct state {pool.pick(*STATES)}"), ("status", f"ct status {pool.pick('dnat', 'snat', 'confirmed', 'seen-reply', 'assured')}"),
-        ("dir", f"ct direction {pool.pick('original', 'reply')}"), ("orig", f"ct {pool.pick('original', 'reply')} ip {pool.pick('saddr', 'daddr')} {pool.address()}"),
+        ("state", f"ct state {no(pool)}{pool.pick(*STATES)}"),
+        ("state", f"ct state {pool.pick(*STATES)}"),
+        ("status", f"ct status {pool.pick('dnat', 'snat', 'confirmed', 'seen-reply', 'assured')}"),
+        ("dir", f"ct direction {pool.pick('original', 'reply')}"),
+        ("orig", f"ct {pool.pick('original', 'reply')} ip {pool.pick('saddr', 'daddr')} {pool.address()}"),
         ("ctmark", f"ct mark {no(pool)}{pool.mark():#x}"),
-    ]  # fmt: skip
+    ]
     fib = {
         "prerouting": ("saddr . iif", "daddr", "daddr . iif"),
         "input": ("saddr . iif", "daddr . iif", "daddr"),
@@ -160,7 +200,7 @@ def _routed(pool: Pool, hook: str) -> list[tuple[str, str]]:
         options.append(
             (
                 "fibtype",
-                f"fib {keys} type {no(pool)}{pool.pick('local', 'local', 'unicast', 'broadcast', '{ local, broadcast }')}",
+                f"fib {keys} type {no(pool)}{pool.pick(*TYPES)}",
             )
         )
     if hook in ("prerouting", "input"):
@@ -182,12 +222,13 @@ def verdict(pool: Pool, corner: Corner, hook: str, users: tuple[str, ...]) -> tu
     if users and pool.chance(0.08):
         target = pool.rng.choice(users)
         return pool.pick(
-            f"ip saddr vmap {{ {pool.host()} : jump {target}, 203.0.113.0/24 : drop }}", f"ip daddr vmap {{ {pool.around(pool.dst)} : goto {target} }}",
+            f"ip saddr vmap {{ {pool.host()} : jump {target}, 203.0.113.0/24 : drop }}",
+            f"ip daddr vmap {{ {pool.around(pool.dst)} : goto {target} }}",
             f"meta l4proto vmap {{ icmp : jump {target}, tcp : drop }}",
-        ), False  # fmt: skip
+        ), False
     if corner.family not in ("arp",) and pool.chance(0.04):
         return pool.pick(
-            f"ip saddr vmap {{ {pool.host()} : accept, {pool.around('203.0.113.1').replace('0.0.0.0/0', '203.0.113.0/24')} : drop }}",
+            f"ip saddr vmap {{ {pool.host()} : accept, 203.0.112.0/23 : drop }}",
             "meta l4proto vmap { icmp : continue, udp : drop }",
         ), False
     if corner.family != "arp" and hook not in ("egress",) and pool.chance(0.14):
@@ -229,9 +270,14 @@ def nat_rule(pool: Pool, corner: Corner, hook: str) -> str:
     some = pool.rng.choice(pool.draft.endpoints).address
     if hook in ("prerouting", "output"):
         return pool.pick(
-            f"dnat {family}to {some}", f"dnat {family}to {pool.dst}", f"dnat {family}to {some}", "redirect", "accept",
-            f"dnat {family}to ip daddr map {{ {pool.dst} : {some} }}", f"dnat {family}to ip saddr map {{ {pool.src} : {pool.dst} }}",
-        )  # fmt: skip
+            f"dnat {family}to {some}",
+            f"dnat {family}to {pool.dst}",
+            f"dnat {family}to {some}",
+            "redirect",
+            "accept",
+            f"dnat {family}to ip daddr map {{ {pool.dst} : {some} }}",
+            f"dnat {family}to ip saddr map {{ {pool.src} : {pool.dst} }}",
+        )
     snat = f"snat {family}to {pool.local() if pool.chance(0.8) else pool.host()}"
     return (
         pool.pick("masquerade", "masquerade", snat, "accept")

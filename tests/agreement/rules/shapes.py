@@ -63,14 +63,23 @@ def kube(pool: Pool, sets: tuple[str, ...]) -> str:
     """kube-proxy's marks and masquerading, and kube-firewall."""
     pods = pool.around(pool.src)
     lines = [
-        "*filter", ":INPUT ACCEPT [0:0]", f":FORWARD {pool.pick('DROP', 'ACCEPT')} [0:0]", ":OUTPUT ACCEPT [0:0]",
-        ":KUBE-FIREWALL - [0:0]", ":KUBE-FORWARD - [0:0]", ":KUBE-SERVICES - [0:0]", "-A INPUT -j KUBE-FIREWALL",
+        "*filter",
+        ":INPUT ACCEPT [0:0]",
+        f":FORWARD {pool.pick('DROP', 'ACCEPT')} [0:0]",
+        ":OUTPUT ACCEPT [0:0]",
+        ":KUBE-FIREWALL - [0:0]",
+        ":KUBE-FORWARD - [0:0]",
+        ":KUBE-SERVICES - [0:0]",
+        "-A INPUT -j KUBE-FIREWALL",
         '-A FORWARD -m comment --comment "kubernetes forwarding rules" -j KUBE-FORWARD',
-        "-A FORWARD -m conntrack --ctstate NEW -j KUBE-SERVICES", "-A OUTPUT -j KUBE-FIREWALL",
+        "-A FORWARD -m conntrack --ctstate NEW -j KUBE-SERVICES",
+        "-A OUTPUT -j KUBE-FIREWALL",
         "-A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP",
-        "-A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP", "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP",
-        "-A KUBE-FORWARD -m mark --mark 0x4000/0x4000 -j ACCEPT", "-A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-    ]  # fmt: skip
+        "-A KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP",
+        "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP",
+        "-A KUBE-FORWARD -m mark --mark 0x4000/0x4000 -j ACCEPT",
+        "-A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    ]
     if pool.chance(0.7):
         lines += [f"-A FORWARD -s {pods} -j ACCEPT", f"-A FORWARD -d {pool.around(pool.dst)} -j ACCEPT"]
     if pool.chance(0.4):
@@ -89,12 +98,21 @@ def kube(pool: Pool, sets: tuple[str, ...]) -> str:
         for chain in ("KUBE-MARK-MASQ", "KUBE-POSTROUTING", "KUBE-SERVICES", "KUBE-SVC-A", "KUBE-SEP-A")
     ]
     service = pool.pick(pool.dst, "10.96.0.10")
+    backend = pool.rng.choice(pool.draft.endpoints).address
     lines += [
-        "-A PREROUTING -j KUBE-SERVICES", "-A OUTPUT -j KUBE-SERVICES", "-A POSTROUTING -j KUBE-POSTROUTING",
+        "-A PREROUTING -j KUBE-SERVICES",
+        "-A OUTPUT -j KUBE-SERVICES",
+        "-A POSTROUTING -j KUBE-POSTROUTING",
         f"-A KUBE-SERVICES -d {service}/32 {pool.pick('-p tcp -m tcp --dport 80', '-p icmp', '-p icmp')} -j KUBE-SVC-A",
-        f"-A KUBE-SVC-A ! -s {pods} -j KUBE-MARK-MASQ", "-A KUBE-SVC-A -j KUBE-SEP-A", f"-A KUBE-SEP-A -s {pool.dst}/32 -j KUBE-MARK-MASQ",
-        f"-A KUBE-SEP-A {pool.pick('-p tcp', '-p icmp')} -j DNAT --to-destination {pool.rng.choice(pool.draft.endpoints).address}",
-        "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000", "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN",
-        "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0", "-A KUBE-POSTROUTING -j MASQUERADE", "COMMIT", "",
-    ]  # fmt: skip
+        f"-A KUBE-SVC-A ! -s {pods} -j KUBE-MARK-MASQ",
+        "-A KUBE-SVC-A -j KUBE-SEP-A",
+        f"-A KUBE-SEP-A -s {pool.dst}/32 -j KUBE-MARK-MASQ",
+        f"-A KUBE-SEP-A {pool.pick('-p tcp', '-p icmp')} -j DNAT --to-destination {backend}",
+        "-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000",
+        "-A KUBE-POSTROUTING -m mark ! --mark 0x4000/0x4000 -j RETURN",
+        "-A KUBE-POSTROUTING -j MARK --set-xmark 0x4000/0x0",
+        "-A KUBE-POSTROUTING -j MASQUERADE",
+        "COMMIT",
+        "",
+    ]
     return "\n".join(lines)

@@ -28,6 +28,9 @@ REJECTS = (
     " --reject-with icmp-admin-prohibited",
     " --reject-with icmp-host-unreachable",
 )
+FLAGS = ("--syn", "! --syn", "--tcp-flags SYN,ACK SYN,ACK", "--tcp-flags SYN,RST SYN")
+TUPLES = ("ctorigsrc", "ctorigdst", "ctreplsrc", "ctrepldst")
+STATUSES = ("SEEN_REPLY", "CONFIRMED", "ASSURED", "NONE", "EXPECTED")
 
 
 def no(pool: Pool, probability: float = 0.2) -> str:
@@ -87,18 +90,26 @@ def _transport(pool: Pool) -> str:
     draw = pool.rng.random()
     if draw < 0.25:
         ports = ",".join({str(pool.question.port), "22", "1024:65535" if pool.chance(0.3) else "81"})
-        return f"-p {proto} -m multiport {no(pool)}--{pool.pick('dports', 'sports', 'ports')} {','.join(sorted(ports.split(',')))}"
+        side, listed = pool.pick("dports", "sports", "ports"), ",".join(sorted(ports.split(",")))
+        return f"-p {proto} -m multiport {no(pool)}--{side} {listed}"
     if proto == "tcp" and draw < 0.4:
-        return f"-p tcp -m tcp {pool.pick('--syn', '! --syn', '--tcp-flags SYN,ACK SYN,ACK', '--tcp-flags SYN,RST SYN')}"
+        return f"-p tcp -m tcp {pool.pick(*FLAGS)}"
     side = pool.pick("dport", "dport", "sport")
     return f"-p {proto} -m {proto} {no(pool)}--{side} {pool.ports_of(':')}"
 
 
 def _other(pool: Pool) -> str:
     return pool.pick(
-        "-p tcp -m tcp --dport 80", "-p udp -m udp --sport 53", "-p tcp -m multiport --dports 22,80,443",
-        "-p udp -m multiport ! --ports 1:1000", "-p tcp -m tcp --tcp-flags SYN,RST SYN", "! -p tcp", "! -p icmp", "-p esp", "-p udp",
-    )  # fmt: skip
+        "-p tcp -m tcp --dport 80",
+        "-p udp -m udp --sport 53",
+        "-p tcp -m multiport --dports 22,80,443",
+        "-p udp -m multiport ! --ports 1:1000",
+        "-p tcp -m tcp --tcp-flags SYN,RST SYN",
+        "! -p tcp",
+        "! -p icmp",
+        "-p esp",
+        "-p udp",
+    )
 
 
 def _length(pool: Pool) -> str:
@@ -120,11 +131,11 @@ def _addrtype(pool: Pool, hook: str) -> str:
 def _conntrack(pool: Pool) -> str:
     draw = pool.rng.random()
     if draw < 0.1:
-        return f"-m conntrack {no(pool)}--{pool.pick('ctorigsrc', 'ctorigdst', 'ctreplsrc', 'ctrepldst')} {pool.address()}"
+        return f"-m conntrack {no(pool)}--{pool.pick(*TUPLES)} {pool.address()}"
     if draw < 0.17:
         return f"-m conntrack --ctdir {pool.pick('ORIGINAL', 'REPLY')}"
     if draw < 0.24:
-        return f"-m conntrack {no(pool)}--ctstatus {pool.pick('SEEN_REPLY', 'CONFIRMED', 'ASSURED', 'NONE', 'EXPECTED')}"
+        return f"-m conntrack {no(pool)}--ctstatus {pool.pick(*STATUSES)}"
     return f"-m conntrack {no(pool)}--ctstate {pool.pick(*STATES)}"
 
 
@@ -182,20 +193,38 @@ KINDS: dict[str, tuple[float, Maker]] = {
     "other": (8, lambda pool, table, hook: _other(pool)),
     "length": (4, lambda pool, table, hook: _length(pool)),
     "ttl": (4, lambda pool, table, hook: f"-m ttl --ttl-{pool.pick('eq', 'gt', 'lt')} {pool.ttl()}"),
-    "mac": (3, lambda pool, table, hook: f"-m mac {no(pool)}--mac-source {pool.lladdr()}" if hook in IN[:3] else ""),
+    "mac": (
+        3,
+        lambda pool, table, hook: f"-m mac {no(pool)}--mac-source {pool.lladdr()}" if hook in IN[:3] else "",
+    ),
     "mark": (6, lambda pool, table, hook: _marked(pool, "mark")),
     "connmark": (2, lambda pool, table, hook: _marked(pool, "connmark")),
     "conntrack": (9, lambda pool, table, hook: _conntrack(pool)),
     "addrtype": (5, lambda pool, table, hook: _addrtype(pool, hook)),
-    "pkttype": (2, lambda pool, table, hook: f"-m pkttype {no(pool)}--pkt-type {pool.pick('unicast', 'unicast', 'broadcast', 'multicast')}"),
+    "pkttype": (
+        2,
+        lambda pool, table, hook: (
+            f"-m pkttype {no(pool)}--pkt-type {pool.pick('unicast', 'unicast', 'broadcast', 'multicast')}"
+        ),
+    ),
     "owner": (4, lambda pool, table, hook: _owner(pool) if hook in ("OUTPUT", "POSTROUTING") else ""),
-    "rpfilter": (6, lambda pool, table, hook: "-m rpfilter" + pool.pick("", " --invert", " --loose", " --loose --invert", " --validmark", " --accept-local --invert") if hook == "PREROUTING" and table in ("raw", "mangle") else ""),
+    "rpfilter": (
+        6,
+        lambda pool, table, hook: (
+            "-m rpfilter"
+            + pool.pick(
+                "", " --invert", " --loose", " --loose --invert", " --validmark", " --accept-local --invert"
+            )
+            if hook == "PREROUTING" and table in ("raw", "mangle")
+            else ""
+        ),
+    ),
     "fragment": (2, lambda pool, table, hook: f"{no(pool)}-f"),
     "limit": (1, lambda pool, table, hook: _limit(pool)),
     "set": (6, lambda pool, table, hook: ""),
     "dscp": (1, lambda pool, table, hook: f"-m dscp {no(pool)}--dscp {pool.pick('0', '0x2e')}"),
     "tos": (1, lambda pool, table, hook: f"-m tos {no(pool)}--tos {pool.pick('0x00', '0x10')}"),
-}  # fmt: skip
+}
 
 
 def target(pool: Pool, table: str, hook: str, users: tuple[str, ...]) -> tuple[str, bool]:
@@ -225,12 +254,22 @@ def target(pool: Pool, table: str, hook: str, users: tuple[str, ...]) -> tuple[s
 def _mangle(pool: Pool) -> str:
     mark = pool.mark()
     return pool.pick(
-        f"-j MARK --set-mark {mark:#x}", f"-j MARK --set-xmark {mark:#x}/{mark:#x}", f"-j MARK --or-mark {mark:#x}",
-        f"-j MARK --and-mark {mark:#x}", f"-j MARK --xor-mark {mark:#x}", f"-j CONNMARK --set-mark {mark:#x}",
-        "-j CONNMARK --save-mark", "-j CONNMARK --restore-mark", f"-j CONNMARK --restore-mark --mask {mark:#x}",
-        f"-j TTL --ttl-set {pool.pick('1', '5', '64')}", "-j TTL --ttl-inc 1", f"-j TTL --ttl-dec {pool.pick('1', '1', '70')}", "-j TOS --set-tos 0x10",
-        "-j DSCP --set-dscp 0x2e", "-j CHECKSUM --checksum-fill",
-    )  # fmt: skip
+        f"-j MARK --set-mark {mark:#x}",
+        f"-j MARK --set-xmark {mark:#x}/{mark:#x}",
+        f"-j MARK --or-mark {mark:#x}",
+        f"-j MARK --and-mark {mark:#x}",
+        f"-j MARK --xor-mark {mark:#x}",
+        f"-j CONNMARK --set-mark {mark:#x}",
+        "-j CONNMARK --save-mark",
+        "-j CONNMARK --restore-mark",
+        f"-j CONNMARK --restore-mark --mask {mark:#x}",
+        f"-j TTL --ttl-set {pool.pick('1', '5', '64')}",
+        "-j TTL --ttl-inc 1",
+        f"-j TTL --ttl-dec {pool.pick('1', '1', '70')}",
+        "-j TOS --set-tos 0x10",
+        "-j DSCP --set-dscp 0x2e",
+        "-j CHECKSUM --checksum-fill",
+    )
 
 
 def _nat(pool: Pool, hook: str) -> str:
