@@ -154,8 +154,9 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
     ping = Ping(source.inode, address, source.address, *asked)
     walks, complete = converse(host, ping)
     if witness is not None and len(walks) > 1:
-        taken = [walk for walk in walks if not route_differences(walk.queries, witness)]
-        walks = taken or walks
+        # Which leg an older kernel prefers may differ in one place; the way that differs least is the one it takes.
+        differences = [route_differences(walk.queries, witness) for walk in walks]
+        walks = [walk for walk, count in zip(walks, differences, strict=True) if count == min(differences)]
     answers = [_judged(walk) for walk in walks]
     verdicts = {answer.verdict for answer in answers}
     if len(verdicts) == 1 and complete:

@@ -37,6 +37,7 @@ def mac_equals_bridge(end: Ending, case: Case) -> Iterator[Finding]:
     A destination that is down: its answers are on the wire, on the bridge's own side.
     """
     seen: set[tuple[Place, Place]] = set()
+    refused = end if isinstance(end, NotForwardedByBridge) and end.why == "local-entry" else None
     for hop in hops(case, end):
         for side in talkers(case, hop):
             for bridge in bridges_near(case, hop):
@@ -44,21 +45,18 @@ def mac_equals_bridge(end: Ending, case: Case) -> Iterator[Finding]:
                     continue
                 seen.add((side, bridge))
                 finding = _finding(case, side, bridge)
-                direct = (
-                    isinstance(end, NotForwardedByBridge)
-                    and end.why == "local-entry"
-                    and end.bridge == bridge
-                )
-                if direct or finding.fix is not None and helps(case, finding.fix):
+                if (
+                    (refused is not None and refused.bridge == bridge)
+                    or finding.fix is not None
+                    and helps(case, finding.fix)
+                ):
                     yield finding
-    refused = end if isinstance(end, NotForwardedByBridge) and end.why == "local-entry" else None
     if refused is not None and not seen and refused.frame.dst == lladdr(case, refused.bridge):
         yield _unowned(refused, case)
 
 
 def _finding(case: Case, side: Place, bridge: Place) -> Finding:
     address = lladdr(case, side)
-    pair = (side, bridge)
     return Finding(
         f"{case.where(side)} has the lladdr of the bridge {case.name(bridge)}: {address}",
         f"{case.name(bridge)} takes frames for {address} for its own and passes them up to {case.label(bridge)}; "
@@ -66,7 +64,7 @@ def _finding(case: Case, side: Place, bridge: Place) -> Finding:
         side,
         tuple(
             Proof(f"{case.where(p)} has {address}", case.ip(p, "link", "show", "dev", case.name(p)))
-            for p in pair
+            for p in (side, bridge)
         ),
         another_lladdr(case, side),
     )

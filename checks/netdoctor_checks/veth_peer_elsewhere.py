@@ -48,14 +48,12 @@ def veth_peer_elsewhere(end: Ends, case: Case) -> Iterator[Finding]:
     if case.host.namespace(inode) is None or any(not link.loopback for link in case.ns(inode).links()):
         return
     at_source = inode == question.source.inode
-    asked, towards = (
-        (None, question.destination.address) if at_source else (question.destination.address, None)
-    )
+    meant = question.destination.address
+    asked, towards = (None, meant) if at_source else (meant, None)
     for stray in strays(case, inode)[:3]:
         for _, fix in return_of(case, stray, asked, towards):
-            if not helps(case, *fix.changes):
-                continue
-            yield _finding(case, stray, fix)
+            if helps(case, *fix.changes):
+                yield _finding(case, stray, fix)
 
 
 def _ends(case: Case, end: Astray) -> list[tuple[Place, str]]:

@@ -46,7 +46,10 @@ def vlan_mismatch(end: NotForwardedByBridge | NotForMe, case: Case) -> Iterator[
     ns, name = case.ns(bridge), case.name(port)
     members = [link.index for link in ns.ports(bridge.ifindex)] + [bridge.ifindex]
     pvids = Counter(vlan.vid for index in members for vlan in ns.vlans(index) if vlan.pvid)
-    usual = [found for found, _ in pvids.most_common()] or [(master.bridge or Bridge()).vlan_default_pvid]
+    vids = Counter(vlan.vid for index in members for vlan in ns.vlans(index))
+    # A bridge whose default PVID is 0 gives its ports none: what is in use is what its members have, else 1.
+    usual = [found for found, _ in (pvids or vids).most_common(4)]
+    usual = usual or [(master.bridge or Bridge()).vlan_default_pvid or 1]
     ingress = end.ingress if isinstance(end, NotForwardedByBridge) else None
     options = [(port, found) for found in dict.fromkeys(([vid] if vid else []) + usual)]
     if ingress is not None and ingress != port:
