@@ -44,7 +44,7 @@ def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
     for spot in _spots(case, end):
         one, both = _accepting(case, end, spot, False), _accepting(case, end, spot, True)
         passing = _accepting(case, end, spot, False, "return")
-        if end.number is not None and end.chain.startswith(POLICY) and _progress(case, passing):
+        if end.state == "NEW" and end.chain.startswith(POLICY) and _progress(case, passing):
             yield passing
             return
         alone = _progress(case, one)
@@ -57,7 +57,7 @@ def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
             yield whole
             return
         if alone or paired:
-            yield both if not alone or (paired >= alone and meets_answers(case, end)) else one
+            yield both if not alone or (paired and meets_answers(case, end)) else one
             return
     if end.number is not None:
         yield deletion(case, end)

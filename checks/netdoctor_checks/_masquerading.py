@@ -11,7 +11,7 @@ from netdoctor.fix.firewall import Spot
 from netdoctor.kernel.netfilter.model import Address, FirewallRule
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
-from netdoctor.kernel.packet import Ip, Place
+from netdoctor.kernel.packet import Frame, Ip, Place
 
 
 class Gap(Record, frozen=True):
@@ -24,22 +24,41 @@ class Gap(Record, frozen=True):
     siblings: tuple[str, ...]
 
 
-def gaps(case: Case) -> Iterator[Gap]:
-    """Every place on the request's way where it could have been masqueraded, the last one first."""
-    for step in reversed(case.walk.steps):
-        packet = step.carries
-        if step.stage != "route" or step.action != "forward" or not isinstance(packet, Ip):
-            continue
-        if packet.flow.leg != "request" or packet.flow.arp or packet.vni is not None:
-            continue
-        rules = ruleset_of(case.ns(step.at))
+def gaps(case: Case, hairpin: bool) -> Iterator[Gap]:
+    """Every place on the request's way where it could have been masqueraded, the last one first.
+
+    Where a rule exempts source and destination it is left alone, unless it comes back to its own sender (`hairpin`).
+    """
+    for at, packet in _ways(case, hairpin):
+        rules = ruleset_of(case.ns(at))
         for base, where in rules.base_chains("postrouting", ("ip", "inet")):
-            if base.kind == "nat" and not _exempt(rules, where, packet):
+            if base.kind == "nat" and (hairpin or not _exempt(rules, where, packet)):
                 spot = Spot(where.backend, where.family, where.table, where.chain)
-                yield Gap(
-                    step.at, spot, packet.src, _prefix(case, step.at, packet.src), _siblings(rules, where)
-                )
+                yield Gap(at, spot, packet.src, _prefix(case, at, packet.src), _siblings(rules, where))
                 break
+
+
+def _ways(case: Case, hairpin: bool) -> Iterator[tuple[Place, Ip]]:
+    """The devices by which the request was sent on, by routing or (`hairpin`) inside a bridge, the last one first."""
+    for step in reversed(case.walk.steps):
+        packet = step.carries.payload if isinstance(step.carries, Frame) else step.carries
+        if (
+            not isinstance(packet, Ip)
+            or packet.flow.leg != "request"
+            or packet.flow.arp
+            or packet.vni is not None
+        ):
+            continue
+        if (step.stage, step.action) == ("route", "forward"):
+            yield step.at, packet
+        link = case.link(step.at)
+        if (
+            hairpin
+            and (step.stage, step.action) == ("bridge", "forward")
+            and link is not None
+            and link.master
+        ):
+            yield Place(step.at.inode, link.master), packet
 
 
 def _prefix(case: Case, at: Place, source: str) -> str:

@@ -53,7 +53,7 @@ def masquerade_missing(
         return
     if end.flow.leg != "reply" and not hairpin:
         return
-    for gap in gaps(case):
+    for gap in gaps(case, hairpin):
         if back != gap.source:
             continue
         label, name = case.label(gap.at), case.name(gap.at)

@@ -109,7 +109,8 @@ def _prerouting(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int)
     if isinstance(before, Ip):
         before = ip.unseen(before)
         frame = replace(frame, payload=replace(before, prerouted=called, physin=link.name if called else None))
-    passed = frames.pass_bridge(walk, bridge, frame, master, Passing("prerouting", iif=link.name), parent, ("prerouting",))
+    passing = Passing("prerouting", iif=link.name)
+    passed = frames.pass_bridge(walk, bridge, frame, master, passing, parent, ("prerouting",))
     if passed is None or not isinstance(before, Ip):
         return passed
     frame, parent = passed
@@ -299,7 +300,7 @@ def _deliver(walk: Walk, ns: Namespace, passage: Passage, out: Place, detail: st
 def _leaving(
     walk: Walk, ns: Namespace, passage: Passage, out: Place, link: Link, frame: Frame, step: int
 ) -> tuple[Frame, int] | None:
-    """The forward and postrouting hooks of a frame that leaves by a port (output and postrouting for the host's own)."""
+    """The forward and postrouting hooks of a frame that leaves by a port (output first for the host's own)."""
     if not ns.firewall():
         return frame, step
     master = walk.link(passage.bridge)

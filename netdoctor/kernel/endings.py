@@ -250,7 +250,7 @@ class NotListening(Ending, frozen=True):
 
 
 class NotModelled(Ending, frozen=True):
-    """A device or state that the twin does not know: the honest unknown. `why` says more where the packet stays here."""
+    """A device or state that the twin does not know: the honest unknown. `why` says more where the packet stays."""
 
     what: str
     why: str = ""

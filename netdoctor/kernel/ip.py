@@ -213,7 +213,8 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         near = tuple(listening.on_port(ns, proto, packet.dport))
         walk.end(NotListening(packet.flow, at, parent, proto, packet.dport, packet, near, socket))
         return
-    step = walk.step(parent, at, "deliver", "echo", f"{proto} port {packet.dport}: a socket takes it", packet, (socket,))
+    detail = f"{proto} port {packet.dport}: a socket takes it"
+    step = walk.step(parent, at, "deliver", "echo", detail, packet, (socket,))
     if walk.reply_from is None:
         walk.reply_from = at.inode
     answer = Ip(
@@ -236,7 +237,8 @@ def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     if at.inode != walk.asker:
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
         return
-    step = walk.step(parent, at, "deliver", "answer", f"{'echo reply' if packet.proto == IPPROTO_ICMP else 'answer'} from {packet.src} delivered", packet)
+    what = "echo reply" if packet.proto == IPPROTO_ICMP else "answer"
+    step = walk.step(parent, at, "deliver", "answer", f"{what} from {packet.src} delivered", packet)
     walk.answered = True
     walk.end(Answered(packet.flow, at, step))
 

@@ -1,4 +1,4 @@
-"""Whether other tools than iptables have written in a table of iptables-nft, seen in the rules as the kernel dumps them.
+"""Whether others than iptables have written in a table of iptables-nft, seen in the rules as the kernel dumps them.
 
 iptables-nft shows an expression that it knows and does not expect (a comparison by order, a field of the header that it
 has no option for) wrongly or not at all, and says nothing. What its own rules are made of is known (iptables/nft.c and

@@ -5,22 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-#: It begins with the end of the line before, which is found faster than the beginning of a line.
-_TABLE = re.compile(r"\n\*(\S+)(?=\n)")
-
 #: How iptables-nft-save says that it does not show a table, or not all of it.
 _REFUSED = re.compile(r"^# Table `([^']+)' (?:is incompatible|contains incompatible)", re.MULTILINE)
 
 
 def tables(text: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the lines of every table; each ends where the next begins."""
-    text = "\n" + text
-    starts = list(_TABLE.finditer(text))
-    ends = [found.start() + 1 for found in starts[1:]] + [len(text)]
-    for found, end in zip(starts, ends, strict=False):
-        lines = text[found.end() + 1 : end]
-        commit = lines.rfind("\nCOMMIT")
-        yield found[1], lines[: commit + 1] if commit >= 0 else _without_comments(lines)
+    starts = list(_starts(text))
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
+        name, first = _name(text, start)
+        commit = text.rfind("\nCOMMIT", first, end)
+        yield name, text[first : commit + 1] if commit >= 0 else _without_comments(text[first:end])
+
+
+def _starts(text: str) -> Iterator[int]:
+    """Yield where tables begin: lines with an asterisk. Texts of megabytes are searched, and not copied."""
+    if text.startswith("*"):
+        yield 0
+    at = text.find("\n*")
+    while at >= 0:
+        yield at + 1
+        at = text.find("\n*", at + 1)
+
+
+def _name(text: str, start: int) -> tuple[str, int]:
+    """Return the name of the table that begins there, and where its lines begin."""
+    end = text.find("\n", start)
+    end = end if end >= 0 else len(text)
+    return text[start + 1 : end], end + 1
 
 
 def _without_comments(lines: str) -> str:
@@ -34,4 +46,4 @@ def refused(text: str) -> set[str]:
 
 def complete(text: str) -> bool:
     """Tell whether every table that begins is ended. A tool that lacks an extension stops in mid-line."""
-    return text.count("\nCOMMIT") >= len(_TABLE.findall("\n" + text))
+    return text.count("\nCOMMIT") >= len(list(_starts(text)))

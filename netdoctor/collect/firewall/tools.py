@@ -17,6 +17,10 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 #: A dump of 100,000 rules takes some seconds on a slow machine; what takes longer hangs.
 TIMEOUT = 120
 
+#: The tools build trees of tens of megabytes of a large table, and half of their time goes into page faults
+#: (ld.so(8); another C library, and an older one, takes no notice).
+LARGE_PAGES = "glibc.malloc.hugetlb=1"
+
 
 class ToolError(Exception):
     """A tool is not there or failed; the message says so in a few words, `remedy` what to do."""
@@ -46,7 +50,12 @@ def run(access: Access, *command: str) -> str:
 
 def _run(command: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
     """Run it, with its output in memory: megabytes cost less there than through a pipe."""
-    environment = {"PATH": PATH, "LC_ALL": "C", "HOME": os.environ.get("HOME", "/")}
+    environment = {
+        "PATH": PATH,
+        "LC_ALL": "C",
+        "HOME": os.environ.get("HOME", "/"),
+        "GLIBC_TUNABLES": LARGE_PAGES,
+    }
     with os.fdopen(os.memfd_create("output", os.MFD_CLOEXEC), "w+b") as output:
         done = subprocess.run(
             command,

@@ -1,7 +1,7 @@
 """Connection tracking and NAT as one walk sees them (net/netfilter/nf_conntrack_core.c, nf_nat_core.c).
 
-A conversation is a new flow (a fresh ICMP id or source port), so it meets no entry that stood before; what the walk itself
-creates in each namespace is what its reply meets.
+A conversation is a new flow (a fresh ICMP id or source port), so it meets no entry that stood before; what the walk
+itself creates in each namespace is what its reply meets.
 """
 
 from __future__ import annotations
@@ -105,6 +105,8 @@ def bind(connection: Connection, manip: Manip, address: str | None, port: int | 
     connection.decided.add(manip)
     back = connection.reply
     if manip == "dst":
-        connection.reply = Tuple(back.proto, address or back.src, back.dst, port if port is not None else back.sport, back.dport)
+        sport = port if port is not None else back.sport
+        connection.reply = Tuple(back.proto, address or back.src, back.dst, sport, back.dport)
     else:
-        connection.reply = Tuple(back.proto, back.src, address or back.dst, back.sport, port if port is not None else back.dport)
+        dport = port if port is not None else back.dport
+        connection.reply = Tuple(back.proto, back.src, address or back.dst, back.sport, dport)

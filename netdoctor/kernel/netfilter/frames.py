@@ -1,7 +1,7 @@
-"""Hooks below and beside IP: bridge, netdev and arp families, and the IP hooks that br_netfilter calls for bridged frames.
+"""Hooks below and beside IP: bridge, netdev and arp families, and IP hooks called by br_netfilter for bridged frames.
 
-net/bridge/br_netfilter_hooks.c br_nf_pre_routing() and followers; the IP chains then see the bridge as the device, and its
-ports as physdev.
+net/bridge/br_netfilter_hooks.c br_nf_pre_routing() and followers; the IP chains then see the bridge as the device, and
+its ports as physdev.
 """
 
 from __future__ import annotations

@@ -170,7 +170,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
     """The packet as the rules of a hook see it."""
     icmp = packet.proto == IPPROTO_ICMP
     # An echo request has a socket behind it; an answer is the kernel's own or another program's.
-    local = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged and packet.echo == "request"
+    outgoing = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
+    local = outgoing and packet.echo == "request"
     # The Ethernet header is there until the packet is given a new one.
     macs = (packet.macs or (None, None)) if passing.hook in ("prerouting", "input", "forward") else (None, None)
     return Seen(

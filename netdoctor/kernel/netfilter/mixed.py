@@ -27,7 +27,6 @@ from netdoctor.kernel.netfilter.model import (
 from netdoctor.kernel.netfilter.nft import NativeTable
 from netdoctor.kernel.netfilter.xtables import XtTable
 
-
 #: What holds for every packet is not said by both.
 _ALWAYS = AnyOf(alternatives=((),))
 

@@ -1,8 +1,8 @@
 """One model for the rules of iptables (both backends), ip6tables and nftables: tables, chains, matches and statements.
 
 A rule is a list of matches that must all hold and a list of statements that are then carried out in order, the last of
-which may be a verdict. Whatever a parser does not know becomes `Unknown`, which makes that one rule undecided and keeps its
-text. Sources: iptables-extensions(8), nft(8), net/netfilter/.
+which may be a verdict. Whatever a parser does not know becomes `Unknown`, which makes that one rule undecided and
+keeps its text. Sources: iptables-extensions(8), nft(8), net/netfilter/.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ class Verdict(Statement, frozen=True):
 
 
 class Reject(Statement, frozen=True):
-    """Drop and answer: `with_` is icmp-port-unreachable, icmp-host-prohibited, icmp-admin-prohibited, tcp-reset …"""
+    """Drop and answer: `with_` is icmp-port-unreachable, icmp-host-prohibited, tcp-reset and so on."""
 
     with_: str = "icmp-port-unreachable"
 
@@ -334,7 +334,7 @@ class TranslateByMap(Statement, frozen=True):
 
 
 class Pass(Statement, frozen=True):
-    """Does nothing to the packet that matters here: LOG, counter, TRACE, NFLOG, TCPMSS, CHECKSUM, comment, set update."""
+    """Does nothing that matters here: LOG, counter, TRACE, NFLOG, TCPMSS, CHECKSUM, comment, set update."""
 
     text: str = ""
 
@@ -374,9 +374,10 @@ class Base(Record, frozen=True):
 
 
 class SetFacts(Record, frozen=True):
-    """A named set or map. `fields` are its key's types in order (ipv4_addr, inet_service, ether_addr, inet_proto, ifname, mark).
+    """A named set or map.
 
-    `elements` are keys as text (an address, a prefix `10.0.0.0/8`, a range `1-2`), each with a verdict or value for maps.
+    `fields` are its key's types in order (ipv4_addr, inet_service, ether_addr, inet_proto, ifname, mark).
+    `elements` are keys as text (an address, a prefix `10.0.0.0/8`, a range `1-2`), in maps each with a value.
     How a key is written: addresses in their canonical form, numbers (port, protocol, mark, ethertype, ICMP type) in
     decimal, lladdrs and names of devices as they are (`eth*`: a prefix), conntrack states as in `State`, `*` anything.
     Not `known`: what it holds cannot be said (a list in doubt, a dynamic set), and a lookup is undecided.

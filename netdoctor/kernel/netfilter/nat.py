@@ -1,4 +1,4 @@
-"""What a NAT rule makes of a packet: the address and port of its target (net/netfilter/xt_nat.c, nf_nat_masquerade.c)."""
+"""What a NAT rule makes of a packet: address and port of its target (net/netfilter/xt_nat.c, nf_nat_masquerade.c)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def target(
         return None, port
     first, last = (int(ip_address(address)) for address in rule.addresses)
     choices = [str(ip_address(first + n)) for n in range(min(last - first + 1, MAX_CHOICES))]
-    chosen = walk.choose(f"NAT to one of {rule.addresses[0]}-{rule.addresses[1]}", choices) if len(choices) > 1 else choices[0]
-    return chosen, port
+    if len(choices) == 1:
+        return choices[0], port
+    return walk.choose(f"NAT to one of {rule.addresses[0]}-{rule.addresses[1]}", choices), port
 
 
 def _redirected(ns: Namespace, passing: Passing) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.kernel.netfilter import eb_matches, xt_matches, xt_targets
@@ -58,15 +58,19 @@ _NAT_PRIORITIES = {
 class SavedTable:
     """A table whose chains are looked for in its text when they are asked for.
 
-    `policies` are those of the built-in chains (`-` for user chains). Of a partial text, `held` are the chains whose
-    lines it holds.
+    `policies` are those of the built-in chains (`-` for user chains).
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
-        headed = "\n" + text
-        self.policies = {name: policy or "-" for name, policy in _CHAIN.findall(headed)}
-        self.held = frozenset(_HELD.findall(headed))
+        end = text.find("\n")
+        found = _CHAIN.findall("\n" + text[: end if end >= 0 else None]) + _CHAIN.findall(text)
+        self.policies = {name: policy or "-" for name, policy in found}
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The chains of a partial text whose lines it holds."""
+        return frozenset(_HELD.findall(f"\n{self._text}"))
 
     def lines(self, chain: str) -> list[str]:
         """Return the lines of a chain. Raises KeyError where there is none."""
