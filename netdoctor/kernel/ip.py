@@ -81,7 +81,7 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, 
     """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
     ns, link = walk.namespace(at.inode), walk.link(at)
     unicast = macs is None or not is_group(macs[1])
-    packet = replace(packet if packet.prerouted else unseen(packet), macs=macs)
+    packet = replace(_unhooked(packet, link), macs=macs)
     if not packet.prerouted:
         passed = hook.pass_hook(walk, at, packet, Passing("prerouting", iif=link.name), parent)
         if passed is None:
@@ -281,6 +281,13 @@ def scrubbed(frame: Frame) -> Frame:
 def fresh(packet: Ip) -> Ip:
     """A packet as it comes into a namespace: without mark, conntrack entry and what a bridge noted on it."""
     return replace(unseen(packet), mark=0)
+
+
+def _unhooked(packet: Ip, link: Link) -> Ip:
+    """As it meets IP's first hook here: behind a bridge it has met it already, and lo keeps its conntrack entry."""
+    if packet.prerouted:
+        return packet
+    return replace(unseen(packet), ct=packet.ct, zone=packet.zone) if link.loopback else unseen(packet)
 
 
 def unseen(packet: Ip) -> Ip:
