@@ -22,7 +22,7 @@ from netdoctor.collect.firewall import read_chain, read_firewall, read_ipsets, r
 from netdoctor.collect.netlink import Dump
 from netdoctor.collect.rulesets import OTHER_READERS, TABLE_READERS, read_rulesets
 from netdoctor.collect.sockets import read_sockets
-from netdoctor.facts.firewall import FirewallText, SetText, holding
+from netdoctor.facts.firewall import FirewallText, SetText, apart, holding
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -295,7 +295,11 @@ class LiveNamespace:
             what = f"chain {chain} of the firewall rules"
             found = self._noted(what, lambda access, _: read_chain(access, table, chain, self._id))
             self._chains[key] = found[0] if found else None
-            self._firewall = tuple(holding(text, table, chain, self._chains[key]) for text in self.firewall())
+            if apart(self._chains[key] or "")[1] is not None:
+                self._firewall = self._noted("the firewall rules", read_whole_firewall)
+            else:
+                lines = self._chains[key]
+                self._firewall = tuple(holding(text, table, chain, lines) for text in self.firewall())
         return self._chains[key]
 
     def ipsets(self) -> tuple[SetText, ...]:

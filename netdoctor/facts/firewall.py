@@ -42,6 +42,12 @@ def holding(text: FirewallText, table: FirewallText, chain: str, lines: str | No
     return replace(text, text=f"{text.text}#{chain}\n{lines}")
 
 
+def apart(printed: str) -> tuple[str, str | None]:
+    """Return the lines of a chain that was asked for, and nft's JSON behind them."""
+    at = f"\n{printed}".find('\n{"nftables"')
+    return (printed, None) if at < 0 else (printed[:at], printed[at:])
+
+
 class SetText(Record, frozen=True):
     """One ipset, as `ipset save` prints it: its `create` line and its `add` lines. With `error`, it is not known."""
 

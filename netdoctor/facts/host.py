@@ -178,7 +178,10 @@ class Namespace(Protocol):
         """The tables of rules loaded here, of all backends and families; empty tables may be left out."""
 
     def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
-        """The lines of one chain of a table whose text is partial, or None where they cannot be read."""
+        """The lines of one chain of a table whose text is partial, or None where they cannot be read.
+
+        Where other tools have written in the chain, nft's JSON of the whole table stands behind them.
+        """
 
     def ipsets(self) -> tuple[SetText, ...]:
         """The ipsets of this namespace."""

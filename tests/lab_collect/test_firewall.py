@@ -334,6 +334,43 @@ def test_a_very_large_table_is_read_chain_by_chain(
         assert "DNAT" in whole.text
 
 
+def test_a_very_large_table_that_two_tools_wrote_in_is_read_in_full(
+    bench: Bench, full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("iptables-nft", "nft")
+    inside(bench, full, "iptables-nft -t nat -N OWN")
+    inside(bench, full, "iptables-nft -t nat -N SERVICES")
+    inside(bench, full, "iptables-nft -t nat -A PREROUTING -j SERVICES")
+    inside(bench, full, "iptables-nft -t nat -A OWN -p udp --dport 5:9 -m limit --limit 5/min -i a+ -j LOG")
+    inside(bench, full, "iptables-nft -t nat -A SERVICES -m statistic --mode nth --every 2 --packet 0 -j OWN")
+    inside(bench, full, "nft add rule ip nat SERVICES ip saddr 10.0.0.1-10.0.0.9 counter return")
+    monkeypatch.setattr(nft, "BOTH_WAYS", 1)
+    expected = [
+        "-A SERVICES -m statistic --mode nth --every 2 --packet 0 -j OWN",
+        "ip saddr 10.0.0.1-10.0.0.9 counter return",
+    ]
+    own, services = m.Place("nft", "ip", "nat", "OWN"), m.Place("nft", "ip", "nat", "SERVICES")
+    with LiveHost() as host:
+        namespace = opened(host, bench, full)
+        rules = ruleset_of(namespace)
+        assert "-j LOG" in rules.rules(own)[0].text
+        [text] = namespace.firewall()
+        assert text.partial
+        assert [rule.text for rule in rules.relevant(services, "10.1.1.1", "10.1.1.1")] == expected
+        [text] = namespace.firewall()  # what is proven on it must see both
+        assert not text.partial
+        assert rule_texts((text,), services) == expected
+        assert rule_texts(namespace.facts().firewall, services) == expected
+        # a set makes iptables refuse the chain
+    bench.inside(full, "nft", "add set ip nat s { type ipv4_addr; elements = { 10.9.9.9 }; }")
+    inside(bench, full, "nft add rule ip nat SERVICES ip saddr @s return")
+    inside(bench, full, "nft add rule ip nat PREROUTING ip length 5 accept")
+    with LiveHost() as host:
+        [text] = opened(host, bench, full).firewall()
+    assert not text.partial
+    assert rule_texts((text,), services)[1:] == [expected[1], "ip saddr @s return"]
+
+
 def test_a_recording_answers_like_the_live_host(bench: Bench, full: str) -> None:
     need("iptables-nft", "ipset")
     bench.inside(full, "ipset", "create", "some", "hash:ip")

@@ -64,9 +64,9 @@ def _read(access: Access, namespace: NamespaceId, whole: bool) -> Found:
 def read_chain(
     access: Access, table: FirewallText, chain: str, namespace: NamespaceId
 ) -> tuple[tuple[str, ...], tuple[Missing, ...]]:
-    """Return the lines of one chain of a table that was read in part, or what is missing."""
+    """Return one chain of a table that was read in part (see `Namespace.firewall_chain`), or what is missing."""
     try:
-        return (nft.chain(access, table.tool, table.table, chain),), ()
+        return (nft.chain_of(access, table, chain),), ()
     except ToolError as error:
         what = f"chain {chain} of table {table.family} {table.table} of {namespace.label}"
         return (), (Missing(what, str(error), error.remedy),)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from netdoctor.collect.access import Access
+from netdoctor.collect.firewall.foreign import foreign
 from netdoctor.collect.firewall.loaded import Loaded, loaded
 from netdoctor.collect.firewall.saved import refused, tables
 from netdoctor.collect.firewall.tools import ToolError, run
@@ -55,14 +56,14 @@ def _native(access: Access, table: Loaded) -> FirewallText:
     # nft 1.0.6 does not say in its JSON which device a chain belongs to
     devices = tuple((base.name, base.devices) for base in table.bases if base.devices)
     try:
-        text = _json(access, table)
+        text = _json(access, table.family, table.name)
         return FirewallText("nft", table.family, "nft", table.name, text, devices=devices)
     except ToolError as error:
         return FirewallText("nft", table.family, "nft", table.name, error=str(error))
 
 
-def _json(access: Access, table: Loaded) -> str:
-    return run(access, "nft", "-j", "-a", "list", "table", table.family, table.name)
+def _json(access: Access, family: str, table: str) -> str:
+    return run(access, "nft", "-j", "-a", "list", "table", family, table)
 
 
 def _saved(access: Access, tool: str) -> dict[str, str] | ToolError:
@@ -82,10 +83,12 @@ def _standard(access: Access, table: Loaded, tool: str, saved: dict[str, str] | 
     if table.name not in saved:
         return _refused(access, table, tool)
     text = FirewallText("nft", table.family, tool, table.name, saved[table.name])
-    if table.size > BOTH_WAYS:
+    if table.size > BOTH_WAYS and (
+        table.family not in LISTERS or not foreign(access, table.family, table.name)
+    ):
         return text
     try:
-        native = _json(access, table)
+        native = _json(access, table.family, table.name)
     except ToolError:
         return text
     return FirewallText("nft", table.family, tool, table.name, saved[table.name], native)
@@ -122,7 +125,7 @@ def _chains(text: str) -> tuple[list[str], list[str]]:
 def _partial(access: Access, table: Loaded) -> FirewallText | None:
     """Return a table with the rules of its base chains; None where these hold what iptables does not show."""
     tool = LISTERS.get(table.family)
-    if tool is None:
+    if tool is None or any(foreign(access, table.family, table.name, base.name) for base in table.bases):
         return None
     lines = []
     for name, policy, _ in table.bases:
@@ -131,6 +134,19 @@ def _partial(access: Access, table: Loaded) -> FirewallText | None:
         except ToolError:
             return None
     return FirewallText("nft", table.family, tool, table.name, "".join(lines), partial=True)
+
+
+def chain_of(access: Access, table: FirewallText, name: str) -> str:
+    """Return the lines of a chain; where other tools may have written in it, with nft's JSON of the table behind them.
+
+    Raises ToolError, and OSError where the namespace may not be entered.
+    """
+    if not foreign(access, table.family, table.table, name):
+        return chain(access, table.tool, table.table, name)
+    lines = ""
+    with suppress(ToolError):  # iptables may know that it does not understand
+        lines = chain(access, table.tool, table.table, name)
+    return lines + _json(access, table.family, table.table)
 
 
 def chain(access: Access, tool: str, table: str, name: str) -> str:

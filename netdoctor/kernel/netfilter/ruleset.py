@@ -67,6 +67,8 @@ class Ruleset:
     def _table(self, text: FirewallText) -> Table:
         if text.tool == "nft":
             return NativeTable(text.family, text.text, text.devices)  # type: ignore[arg-type]
+        if text.partial:
+            return mixed.LargeTable(text, self._ipsets.types, self._ask)
         saved = XtTable(text, self._ipsets.types, self._ask)
         return mixed.MixedTable(saved, text) if text.native else saved
 
