@@ -12,6 +12,7 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import TABLES, Ruleset
 from netdoctor.kernel.endings import Answered, Undecided
+from netdoctor.kernel.netfilter.frames import calls_iptables
 from netdoctor.kernel.netfilter.ruleset import ruleset_of
 from netdoctor.kernel.packet import Arp, Frame, Ip
 from netdoctor.kernel.topology import link_at
@@ -63,7 +64,7 @@ def _at_step(walk: Walk, step: Step) -> Iterator[Undecided]:
     if link is not None and step.stage in ("transmit", "receive"):
         yield from _device(step, ns, link)
     for ruleset in _unread(ns):
-        if ruleset.ifindex is None and ruleset.family in _families(step):
+        if ruleset.ifindex is None and ruleset.family in _families(ns, step, link):
             yield Undecided(step.at, ruleset.detail, ruleset.command, False)
     if step.stage == "route" and any(
         hop.encap for fact in step.facts for hop in getattr(fact, "nexthops", ())
@@ -97,11 +98,12 @@ def _unread(ns: Namespace) -> Iterator[Ruleset]:
             yield ruleset
 
 
-def _families(step: Step) -> tuple[str, ...]:
+def _families(ns: Namespace, step: Step, link: Link | None) -> tuple[str, ...]:
     """The families of what a packet meets at this step."""
     payload = step.carries.payload if isinstance(step.carries, Frame) else step.carries
     if step.stage in ("transmit", "receive"):
         return ("netdev", "arp") if isinstance(payload, Arp) else ("netdev",)
     if step.stage == "bridge":
-        return ("bridge", "ip", "inet") if isinstance(payload, Ip) else ("bridge",)
+        at_ip = isinstance(payload, Ip) and link is not None and calls_iptables(ns, link)
+        return ("bridge", "ip", "inet") if at_ip else ("bridge",)
     return ("ip", "inet", "xfrm", "any") if step.stage in ("route", "deliver") else ()

@@ -163,7 +163,7 @@ class Ns:
     def ruleset(self, family: str, dev: str | None = None) -> Ns:
         """Load rules that the twin does not model."""
         ifindex = self.index(dev) if dev else None
-        self._tables["rulesets"].append(Ruleset("nft", family, f"{family} rules", ("nft",), ifindex))
+        self._tables["rulesets"].append(Ruleset("bpf", family, f"{family} rules", ("nft",), ifindex))
         return self
 
     def sysctl(self, **values: int) -> Ns:
