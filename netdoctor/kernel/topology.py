@@ -120,11 +120,46 @@ def vteps(host: Host) -> list[tuple[Place, Link]]:
 
 
 def far_vteps(host: Host, place: Place, link: Link) -> list[Place]:
-    """The VXLAN devices that are meant to be the other ends: of the same VNI, else of the same name."""
+    """The VXLAN devices that are meant to be the other ends: of the same VNI, else of the same name.
+
+    Several overlays of one host may share a VNI (each cluster has its own VNI 1): those whose underlays are not cabled
+    together have nothing to do with each other.
+    """
     others = [(other, device) for other, device in vteps(host) if other != place]
     vni = link.vxlan.vni if link.vxlan is not None else 0
-    same = [other for other, device in others if device.vxlan is not None and device.vxlan.vni == vni]
-    return same or [other for other, device in others if device.name == link.name]
+    same = [
+        (other, device) for other, device in others if device.vxlan is not None and device.vxlan.vni == vni
+    ]
+    meant = same or [(other, device) for other, device in others if device.name == link.name]
+    homes = {_underlay(host, other, device) for other, device in meant}
+    cabled = _cabled(host, _underlay(host, place, link), homes)
+    joined = [other for other, device in meant if _underlay(host, other, device) in cabled]
+    return joined or [other for other, _ in meant]
+
+
+def _underlay(host: Host, place: Place, link: Link) -> int | None:
+    """The namespace whose routes carry a VXLAN device's outer packets."""
+    if link.link_netnsid is None:
+        return place.inode
+    ns = host.namespace(place.inode)
+    return ns.peer_namespace(link.link_netnsid) if ns is not None else None
+
+
+def _cabled(host: Host, home: int | None, wanted: set[int | None]) -> set[int | None]:
+    """Of the namespaces wanted, those that pairs and macvlans join with `home`, tunnels aside."""
+    found: set[int | None] = {home}
+    queue = deque([home])
+    while queue and not wanted <= found:
+        inode = queue.popleft()
+        ns = host.namespace(inode) if inode is not None else None
+        for link in ns.links() if ns is not None and inode is not None else ():
+            if link.kind not in ("veth", "macvlan", "ipvlan"):
+                continue
+            lower = lower_of(host, Place(inode or 0, link.index), link)
+            if lower is not None and lower.inode not in found:
+                found.add(lower.inode)
+                queue.append(lower.inode)
+    return found & wanted
 
 
 def named(host: Host, inode: int) -> str:
