@@ -54,6 +54,7 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.MartianAddress: lambda end: f"martian: {end.address} may not stand there",
     e.TtlExceeded: lambda end: "the TTL ran out",
     e.DeliveredElsewhere: lambda end: f"{end.packet.dst} is delivered here, where nobody waits for it",
+    e.AnswerFromAnother: lambda end: f"comes from {end.packet.src}, and {end.asked} was asked",
     e.EchoIgnored: lambda end: f"{end.sysctl.rsplit('/', 1)[-1]} is set",
     e.ArpNotAnswered: lambda end: f"the ARP request for {end.address} is not answered ({end.why})",
     e.NoVtep: lambda end: f"no remote is known for {end.lladdr}",

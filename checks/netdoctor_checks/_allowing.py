@@ -58,7 +58,8 @@ def repairs(case: Case, end: RuleDropped) -> Iterator[Fix]:
             return
         if alone or paired:
             yield both if not alone or (paired and meets_answers(case, end)) else one
-            return
+            break
+    # Behind an accept it is the better one only where that is not enough: a Service has several endpoints.
     if end.number is not None:
         yield deletion(case, end)
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, check
 from netdoctor.fix.change import applied
-from netdoctor.kernel.endings import DeliveredElsewhere, NeighbourUnresolved, NoRoute, RuleDropped
+from netdoctor.kernel.endings import (
+    AnswerFromAnother,
+    DeliveredElsewhere,
+    Ending,
+    NeighbourUnresolved,
+    NoRoute,
+    RuleDropped,
+)
 from netdoctor.kernel.packet import Place
 from netdoctor_checks import _firewall as fw
 from netdoctor_checks._allowing import findings
@@ -17,7 +24,7 @@ from netdoctor_checks._untracking import exemptions, shown, tracked
 
 @check("CTK003")
 def untracked_reply(
-    end: RuleDropped | NoRoute | DeliveredElsewhere | NeighbourUnresolved, case: Case
+    end: RuleDropped | NoRoute | DeliveredElsewhere | AnswerFromAnother | NeighbourUnresolved, case: Case
 ) -> Iterator[Finding]:
     """The packet is exempt from connection tracking, so no rule takes it for an answer.
 
@@ -55,7 +62,7 @@ def untracked_reply(
     yield from findings(case, end, title, explanation, (shown(case, exempt),) if exempt else ())
 
 
-def _untranslated(end: NoRoute | DeliveredElsewhere | NeighbourUnresolved, case: Case) -> Iterator[Finding]:
+def _untranslated(end: Ending, case: Case) -> Iterator[Finding]:
     """The packet was exempt where it should have been translated, and went astray for that."""
     for exempt in exemptions(case):
         label, fix = case.label(exempt.at), tracked(case, exempt)

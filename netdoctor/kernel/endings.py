@@ -146,6 +146,13 @@ class DeliveredElsewhere(Ending, frozen=True):
     broadcast: bool = False
 
 
+class AnswerFromAnother(Ending, frozen=True):
+    """The answer arrived with another source than was asked: no socket knows it (TCP: RST; UDP: port unreachable)."""
+
+    packet: Ip
+    asked: str
+
+
 class EchoIgnored(Ending, frozen=True):
     """icmp_echo_ignore_all (or _broadcasts) swallows the request."""
 

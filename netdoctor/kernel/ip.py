@@ -12,6 +12,7 @@ from netdoctor.facts.links import Link, Record
 from netdoctor.kernel import listening, neighbour, receive, vxlan
 from netdoctor.kernel.endings import (
     Answered,
+    AnswerFromAnother,
     DeliveredElsewhere,
     EchoIgnored,
     ForwardingOff,
@@ -60,11 +61,12 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
     if passed is None:
         return
     filtered, step = passed
-    if (filtered.dst, filtered.src, filtered.mark) != (packet.dst, packet.src, packet.mark):
+    if filtered.rerouted is not None:
         # ip_route_me_harder(): a new destination or mark may lead elsewhere.
         again = route_output(
-            walk, inode, FibFlow(filtered.dst, filtered.src, "lo", None, filtered.mark, proto=packet.proto)
+            walk, inode, FibFlow(filtered.dst, filtered.src, "lo", None, filtered.rerouted, proto=packet.proto)
         )
+        filtered = replace(filtered, rerouted=None)
         if isinstance(again, FibMiss):
             walk.end(_no_route(filtered, origin, step, filtered.src, again, False))
             return
@@ -237,10 +239,23 @@ def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     if at.inode != walk.asker:
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
         return
+    asked = walk.steps[0].carries
+    if isinstance(asked, Ip) and not _awaited(asked, packet):
+        walk.end(AnswerFromAnother(packet.flow, at, parent, packet, asked.dst))
+        return
     what = "echo reply" if packet.proto == IPPROTO_ICMP else "answer"
     step = walk.step(parent, at, "deliver", "answer", f"{what} from {packet.src} delivered", packet)
     walk.answered = True
     walk.end(Answered(packet.flow, at, step))
+
+
+def _awaited(asked: Ip, answer: Ip) -> bool:
+    """Tell whether a socket waits for the answer.
+
+    A connected socket takes packets only from the peer that it knows (__inet_lookup_established(), udp4_lib_lookup2()),
+    not from the one to which that was translated on the way; ping(8) takes an answer from any source.
+    """
+    return answer.proto == IPPROTO_ICMP or (answer.src, answer.sport) == (asked.dst, asked.dport)
 
 
 def _multicast(walk: Walk, at: Place, packet: Ip, parent: int) -> None:

@@ -78,6 +78,7 @@ class Ip(Record, frozen=True):
 
     `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
     mark, which does not leave the namespace.
+    `rerouted` is the mark by which an OUTPUT chain had it routed anew.
     """
 
     flow: Flow
@@ -101,6 +102,7 @@ class Ip(Record, frozen=True):
     macs: tuple[str, str] | None = None
     ct: CtRef | None = None
     zone: int = 0
+    rerouted: int | None = None
 
 
 class Frame(Record, frozen=True):

@@ -12,7 +12,6 @@ from netdoctor.kernel.input import InputWay, Refused, route_input, validate_sour
 from netdoctor.kernel.output import route_output
 from netdoctor.kernel.packet import Flow, Ip
 from netdoctor.kernel.source import confirm_address, select_address
-from netdoctor.kernel.packet import Flow, Ip
 from netdoctor.kernel.walk import Walk
 from tests.unit.networks import Net, Ns
 

@@ -127,6 +127,8 @@ def _nat(
     changed = replace(packet, src=src, dst=dst, sport=sport, dport=dport)
     if changed == packet:
         return packet, step
+    if passing.hook == "output" and dst != packet.dst:
+        changed = replace(changed, rerouted=packet.mark)
     old, new = (packet.dst, dst) if manip == "dst" else (packet.src, src)
     detail = f"{'destination' if manip == 'dst' else 'source'} {old} becomes {new}"
     return changed, walk.step(step, at, "nat", kind.lower(), detail, changed)
@@ -155,6 +157,9 @@ def _filter(
         packet = replace(packet, ct=CtRef(-1, False, "UNTRACKED"))
     if result.zone is not None:
         packet = replace(packet, zone=result.zone)
+    if base.kind == "route" and result.seen.mark != packet.mark:
+        # ipt_mangle_out(), nf_route_table_hook4(): of the chains that set a mark, only these have it routed anew.
+        packet = replace(packet, rerouted=result.seen.mark)
     return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl), step
 
 

@@ -63,8 +63,8 @@ class SavedTable:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        end = text.find("\n")
-        found = _CHAIN.findall("\n" + text[: end if end >= 0 else None]) + _CHAIN.findall(text)
+        end = text.find("\n", text.rfind("\n:") + 1)  # of the last chain that is declared, before most rules
+        found = _CHAIN.findall("\n" + text[: end if end >= 0 else None])
         self.policies = {name: policy or "-" for name, policy in found}
 
     @cached_property
