@@ -11,7 +11,7 @@ help:
 	@echo 'make test    run every test (those that build networks need root)'
 	@echo "make test-vm hold it against Debian's stock kernel in a virtual machine; ARGS='--count 100' (root)"
 	@echo 'make check   ruff, mypy --strict, import-linter'
-	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods (root)'
+	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
 	@echo 'make schema  write the JSON schemas of report and snapshot'
 	@echo "make record  build the fixtures and record what the kernel makes of them (root); ONLY='vxlan/*' picks"
 
@@ -57,11 +57,16 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# ip, bridge and ping are what the lab builds with and what says whether a packet really arrives.
+# What the lab builds with, and ping, which says whether a packet really arrives. The package iptables brings both
+# backends, and ebtables and arptables on nftables.
 tools:
 	@missing=''; \
 	{ command -v ip && command -v bridge; } >/dev/null || missing="$$missing iproute2"; \
 	command -v ping >/dev/null || missing="$$missing iputils-ping"; \
+	{ command -v iptables-legacy && command -v iptables-nft && command -v ebtables-nft && command -v arptables-nft; } \
+		>/dev/null || missing="$$missing iptables"; \
+	command -v nft >/dev/null || missing="$$missing nftables"; \
+	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 clean:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from netdoctor.check import Check, Finding
 from netdoctor.facts.host import Host
+from netdoctor.facts.records import AF_INET6
 from netdoctor.fix.change import commands
 from netdoctor.kernel.endings import Answered, Ending
-from netdoctor.kernel.packet import IPPROTO_ICMP, Arp, Frame, Ip, Place
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, Place
 from netdoctor.kernel.topology import link_at, named
 from netdoctor.kernel.walk import Step, Walk
 from netdoctor.question import End, Question
@@ -77,8 +78,8 @@ def question_part(host: Host, question: Question, walk: Walk) -> QuestionPart:
         host, question.source, None if address == "0.0.0.0" else address, link.name if link else None
     )
     destination = endpoint_part(host, question.destination, None, None)
-    protocol = "icmp" if question.family == 2 else "icmpv6"
-    return QuestionPart(source, destination, protocol, None, question.size, question.df)  # type: ignore[arg-type]
+    protocol = "icmpv6" if (question.protocol, question.family) == ("icmp", AF_INET6) else question.protocol
+    return QuestionPart(source, destination, protocol, question.port, question.size, question.df)  # type: ignore[arg-type]
 
 
 def path_part(host: Host, walk: Walk, ending: Ending | None, verdict: Verdict) -> PathPart:
@@ -182,5 +183,15 @@ def packet_part(carries: Frame | Ip | Arp) -> PacketPart:
         word = "arp request" if payload.request else "arp reply"
         return PacketPart(payload.sip, payload.tip, word, None, source, destination, vlan, outer)
     assert isinstance(payload, Ip)
-    protocol = f"icmp echo {payload.echo}" if payload.proto == IPPROTO_ICMP else "udp"
-    return PacketPart(payload.src, payload.dst, protocol, payload.ttl, source, destination, vlan, outer)
+    return PacketPart(
+        payload.src, payload.dst, _protocol(payload), payload.ttl, source, destination, vlan, outer
+    )
+
+
+def _protocol(packet: Ip) -> str:
+    """What a packet is, in a word or two."""
+    if packet.proto == IPPROTO_ICMP:
+        return f"icmp echo {packet.echo}"
+    if packet.proto == IPPROTO_TCP:
+        return "tcp syn-ack" if packet.echo == "reply" else "tcp syn"
+    return "udp"

@@ -18,8 +18,8 @@ from netdoctor.fix.command import enter
 from netdoctor.kernel.conversation import Ping, converse
 from netdoctor.kernel.decisive import OPEN, decisive
 from netdoctor.kernel.doubts import doubts
-from netdoctor.kernel.endings import Ending, NoAddress, NoRoute
-from netdoctor.kernel.packet import Flow, Place
+from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, RuleDropped
+from netdoctor.kernel.packet import Arp, Flow, Ip, Place
 from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
 from netdoctor.question import Question
@@ -150,7 +150,8 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
         inode = destination.inode if address is None else source.inode
         place = Place(inode or 0, 0)
         return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
-    ping = Ping(source.inode, address, source.address, question.size, question.df)
+    asked = (question.size, question.df, question.protocol, question.port or 0)
+    ping = Ping(source.inode, address, source.address, *asked)
     walks, complete = converse(host, ping)
     if witness is not None and len(walks) > 1:
         # Which leg an older kernel prefers may differ in one place; the way that differs least is the one it takes.
@@ -192,10 +193,10 @@ def _given_since(host: Host, inode: int | None, family: int) -> str | None:
 
 
 def _mixed(answers: list[Answer]) -> Answer:
-    """Ways that end differently: which one the kernel takes is decided by a hash."""
+    """Ways that end differently, and the facts do not say which one this packet takes."""
     first = next(answer for answer in answers if answer.verdict != "reachable")
     fork = ", ".join(sorted({what for answer in answers for what, _, _ in answer.walk.choices}))
-    why = f"some ways answer and some do not, and the flow's hash decides: {fork}"
+    why = f"some ways answer and some do not, and the facts do not decide it: {fork}"
     part = MissingPart(
         "which way this flow takes", why, "run netdoctor on the live host, or remove the way that fails"
     )
@@ -231,6 +232,8 @@ def _beyond(walk: Walk, ending: Ending | None) -> tuple[MissingPart, ...]:
     ns = walk.host.namespace(ending.at.inode)
     link = ns.link(ending.at.ifindex) if ns is not None else None
     where = link.name if link is not None else "this namespace"
+    if isinstance(ending, NotModelled) and ending.why:
+        return (MissingPart(what, ending.why, "ask on the live host as root, or take a new snapshot there"),)
     why = f"the packet leaves at {where}; nothing beyond it is visible here"
     return (MissingPart(what, why, "a snapshot of the host on the other side"),)
 
@@ -266,8 +269,26 @@ def _core(ending: Ending) -> tuple[object, ...]:
         "route",
         "asker",
         "entry",
+        "port",
+        "near",
+        "full",
+        "hook",
+        "backend",
+        "family",
+        "table",
+        "chain",
+        "text",
+        "reject",
     )
-    return (ending.flow.leg, *(getattr(ending, name, None) for name in names))
+    dropped = _sort(ending.packet) if isinstance(ending, RuleDropped) else None
+    return (ending.flow.leg, dropped, *(getattr(ending, name, None) for name in names))
+
+
+def _sort(packet: Ip | Arp) -> tuple[object, ...]:
+    """What rules tell packets apart by: one rule may drop the question, the answer and the packet itself."""
+    if isinstance(packet, Arp):
+        return "arp", packet.request, packet.sip, packet.tip
+    return "ip", packet.src, packet.dst
 
 
 def _rank(before: Answer, after: Answer) -> int:

@@ -1,4 +1,4 @@
-"""The question put to the twin: who pings whom, with what packet."""
+"""The question put to the twin: who asks whom, with what packet."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ class End(Record, frozen=True):
 
 
 class Question(Record, frozen=True):
-    """Does an echo request from `source` reach `destination`, and does the reply come back?
+    """Does a packet from `source` reach `destination`, and does the answer come back?
 
-    `source.address` is set only where the user fixed it (`--from`); else the kernel chooses. `size` is the ICMP payload
-    in bytes (56 as ping(8) does), `df` sets don't-fragment. `family` is AF_INET or AF_INET6.
+    `protocol` is icmp (an echo request), tcp (the SYN of a connection to `port`) or udp (a datagram to `port`).
+    `source.address` is set only where the user fixed it (`--from`); else the kernel chooses. `size` is the payload in
+    bytes (56 as ping(8) does; a SYN has none), `df` sets don't-fragment. `family` is AF_INET or AF_INET6.
     """
 
     source: End
@@ -33,3 +34,5 @@ class Question(Record, frozen=True):
     family: int = 2
     size: int = 56
     df: bool = False
+    protocol: str = "icmp"
+    port: int | None = None

@@ -41,7 +41,7 @@ class Endpoint(Part, frozen=True):
 
 
 class QuestionPart(Part, frozen=True):
-    """What was asked. `size` is the ICMP payload in bytes."""
+    """What was asked. `size` is the payload in bytes; `port` is null for ICMP."""
 
     source: Endpoint
     destination: Endpoint

@@ -54,6 +54,7 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.MartianAddress: lambda end: f"martian: {end.address} may not stand there",
     e.TtlExceeded: lambda end: "the TTL ran out",
     e.DeliveredElsewhere: lambda end: f"{end.packet.dst} is delivered here, where nobody waits for it",
+    e.AnswerFromAnother: lambda end: f"comes from {end.packet.src}, and {end.asked} was asked",
     e.EchoIgnored: lambda end: f"{end.sysctl.rsplit('/', 1)[-1]} is set",
     e.ArpNotAnswered: lambda end: f"the ARP request for {end.address} is not answered ({end.why})",
     e.NoVtep: lambda end: f"no remote is known for {end.lladdr}",
@@ -63,8 +64,25 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.Swallowed: lambda end: "a dummy device discards it",
     e.Looped: lambda end: "the frame has been here before: a loop",
     e.LeavesHost: lambda end: "leaves what is visible here",
-    e.NotModelled: lambda end: f"not modelled: {end.what}",
+    e.NotListening: lambda end: _not_taken(end),
+    e.RuleDropped: lambda end: _dropped(end),
+    e.NotModelled: lambda end: f"{'not seen' if end.why else 'not modelled'}: {end.what}",
 }
+
+
+def _not_taken(end: e.NotListening) -> str:
+    if end.full is not None:
+        return f"the backlog of {end.proto} port {end.port} is full"
+    if end.near:
+        return f"what listens on {end.proto} port {end.port} does not listen for {end.packet.dst}"
+    return f"nothing listens on {end.proto} port {end.port}"
+
+
+def _dropped(end: e.RuleDropped) -> str:
+    where = f"{end.table} {end.chain}"
+    if end.number is None:
+        return f"the policy of {where} drops it"
+    return f"rule {end.number} of {where} {'rejects' if end.reject else 'drops'} it: {end.text}"
 
 
 def said(ending: e.Ending) -> str:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: Command → the module that registers it, and its line in the list of commands.
 COMMANDS = {
     "why-no-ping": ("netdoctor.cli.why", "why SRC cannot ping DST, and what to do about it"),
+    "why-no-connect": (
+        "netdoctor.cli.connect",
+        "why SRC cannot connect to a TCP or UDP port of DST",
+    ),
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),

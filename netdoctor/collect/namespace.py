@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
@@ -18,8 +18,11 @@ from netdoctor.collect.access import Access, Pool
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
+from netdoctor.collect.firewall import read_chain, read_firewall, read_ipsets, read_whole_firewall
 from netdoctor.collect.netlink import Dump
-from netdoctor.collect.rulesets import read_rulesets
+from netdoctor.collect.rulesets import OTHER_READERS, TABLE_READERS, read_rulesets
+from netdoctor.collect.sockets import read_sockets
+from netdoctor.facts.firewall import FirewallText, SetText, apart, holding
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -34,6 +37,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import plain_end
 
 T = TypeVar("T")
@@ -69,6 +73,8 @@ class LiveNamespace:
         self._routes: dict[bytes, Route] = {}
         self._sysctls: dict[str, str | None] = {}
         self._fibs: dict[int, Fib] = {}
+        self._firewall: tuple[FirewallText, ...] | None = None
+        self._chains: dict[tuple[str, str, str], str | None] = {}
 
     @property
     def id(self) -> NamespaceId:
@@ -264,20 +270,72 @@ class LiveNamespace:
             for vlan in decode_links.vlans(message)
         )
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
-        """See `Namespace.rulesets`."""
-        return self._all_rulesets
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
+        """See `Namespace.rulesets`. Tables are read for it whole, if only to count their rules."""
+        return self._counted_tables + self._other_rulesets if tables else self._other_rulesets
 
     @cached_property
-    def _all_rulesets(self) -> tuple[Ruleset, ...]:
+    def _counted_tables(self) -> tuple[Ruleset, ...]:
+        return self._noted("the tables of rules", partial(read_rulesets, readers=TABLE_READERS))
+
+    @cached_property
+    def _other_rulesets(self) -> tuple[Ruleset, ...]:
+        return self._noted("the rulesets", partial(read_rulesets, readers=OTHER_READERS))
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """See `Namespace.firewall`. A partial table holds the chains that have been asked for, too."""
+        if self._firewall is None:
+            self._firewall = self._noted("the firewall rules", read_firewall)
+        return self._firewall
+
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """See `Namespace.firewall_chain`."""
+        key = table.family, table.table, chain
+        if key not in self._chains:
+            what = f"chain {chain} of the firewall rules"
+            found = self._noted(what, lambda access, _: read_chain(access, table, chain, self._id))
+            self._chains[key] = found[0] if found else None
+            if apart(self._chains[key] or "")[1] is not None:
+                self._firewall = self._noted("the firewall rules", read_whole_firewall)
+            else:
+                lines = self._chains[key]
+                self._firewall = tuple(holding(text, table, chain, lines) for text in self.firewall())
+        return self._chains[key]
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """See `Namespace.ipsets`."""
+        return self._all_ipsets
+
+    @cached_property
+    def _all_ipsets(self) -> tuple[SetText, ...]:
+        return self._noted("the ipsets", read_ipsets)
+
+    def _noted(
+        self,
+        what: str,
+        reader: Callable[[Access, NamespaceId], tuple[tuple[T, ...], tuple[Missing, ...]]],
+    ) -> tuple[T, ...]:
+        """Return what a reader finds; what it could not see is noted with the host."""
         try:
-            found, missing = read_rulesets(self._access(), self._id)
+            found, missing = reader(self._access(), self._id)
         except OSError as error:
-            self._host.note_failure(f"the rulesets of {self._id.label}", error)
+            self._host.note_failure(f"{what} of {self._id.label}", error)
             return ()
         for entry in missing:
             self._host.note(entry)
         return found
+
+    def sockets(self) -> tuple[Socket, ...] | None:
+        """See `Namespace.sockets`."""
+        return self._all_sockets
+
+    @cached_property
+    def _all_sockets(self) -> tuple[Socket, ...] | None:
+        try:
+            return read_sockets(self._access())
+        except OSError as error:
+            self._host.note_failure(f"the sockets of {self._id.label}", error)
+            return None
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""
@@ -318,6 +376,9 @@ class LiveNamespace:
             fdb=self.fdb_entries(),
             vlans=self.vlans(),
             rulesets=self.rulesets(),
+            firewall=self._noted("the firewall rules", read_whole_firewall),
+            ipsets=self.ipsets(),
+            sockets=self.sockets(),
             sysctls={name: value for name, value in values.items() if value is not None},
             nsids=self._nsids(),
         )

@@ -15,7 +15,10 @@ FAMILY_NAMES = {AF_INET: "IPv4", AF_INET6: "IPv6"}
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What was asked, word for word. `family` is None where neither -4 nor -6 was given."""
+    """What was asked, word for word. `family` is None where neither -4 nor -6 was given.
+
+    `protocol` is icmp, or tcp or udp with a `port`.
+    """
 
     source: str
     destination: str
@@ -23,6 +26,8 @@ class Request(msgspec.Struct, frozen=True):
     from_address: str | None = None
     size: int = 56
     df: bool = False
+    protocol: str = "icmp"
+    port: int | None = None
 
 
 def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Question:
@@ -43,7 +48,8 @@ def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Questi
         destination = _with_address(host, destination, source_ns, family)
     if request.from_address is not None:
         source = _fixed(source, source_ns, request.from_address, family)
-    return Question(source, destination, family, request.size, request.df)
+    asked = (request.size, request.df, request.protocol, request.port)
+    return Question(source, destination, family, *asked)
 
 
 def _source(host: Host, given: str, inode_at: InodeAt) -> End:
@@ -115,7 +121,7 @@ def _refuse_same(source: End, destination: End) -> None:
     if source.inode == destination.inode:
         raise UsageError(
             f"{source.given} and {destination.given} are the same namespace; "
-            "to ping one of its own addresses, give that address as the destination"
+            "to ask about one of its own addresses, give that address as the destination"
         )
 
 

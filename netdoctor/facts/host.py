@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Protocol
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.links import Link, Record
 from netdoctor.facts.records import (
     Address,
@@ -23,6 +24,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 
 #: The kinds of fact of a namespace, in the order a snapshot lists them. Sysctls are asked for by name.
 KINDS = (
@@ -35,6 +37,9 @@ KINDS = (
     "fdb",
     "vlans",
     "rulesets",
+    "firewall",
+    "ipsets",
+    "sockets",
 )
 
 
@@ -84,7 +89,8 @@ class NamespaceFacts(Record, frozen=True):
     """Everything recorded of one namespace: the unit of the snapshot format.
 
     `nsids` maps a link-netnsid of this namespace to the inode it stands for; `sysctls` maps names
-    below /proc/sys/net, slash-separated (`ipv4/conf/eth0.100/rp_filter`), to their text.
+    below /proc/sys/net, slash-separated (`ipv4/conf/eth0.100/rp_filter`), to their text. `sockets` is None where they
+    were not recorded.
     """
 
     id: NamespaceId
@@ -97,6 +103,9 @@ class NamespaceFacts(Record, frozen=True):
     fdb: tuple[FdbEntry, ...] = ()
     vlans: tuple[BridgeVlan, ...] = ()
     rulesets: tuple[Ruleset, ...] = ()
+    firewall: tuple[FirewallText, ...] = ()
+    ipsets: tuple[SetText, ...] = ()
+    sockets: tuple[Socket, ...] | None = None
     sysctls: dict[str, str] = {}
     nsids: dict[int, int] = {}
 
@@ -162,8 +171,20 @@ class Namespace(Protocol):
     def vlans(self, ifindex: int) -> tuple[BridgeVlan, ...]:
         """VLAN membership of a bridge port or bridge."""
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
-        """What is loaded here and not modelled."""
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
+        """What is loaded here and may stop a packet; not `tables`: without tables of rules, which `firewall` has."""
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """The tables of rules loaded here, of all backends and families; empty tables may be left out."""
+
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """The lines of one chain of a table whose text is partial, or None where they cannot be read.
+
+        Where other tools have written in the chain, nft's JSON of the whole table stands behind them.
+        """
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """The ipsets of this namespace."""
 
     def sysctl(self, name: str) -> str | None:
         """The text of a sysctl in this namespace, or None if it is absent or unreadable.
@@ -174,6 +195,9 @@ class Namespace(Protocol):
 
     def peer_namespace(self, nsid: int) -> int | None:
         """The inode that a link-netnsid of this namespace stands for, or None where no known namespace has it."""
+
+    def sockets(self) -> tuple[Socket, ...] | None:
+        """The TCP sockets that listen and the UDP sockets that are bound; None where they cannot be seen."""
 
     def facts(self) -> NamespaceFacts:
         """Everything, as one record."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -22,6 +23,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import TableNamespace
 
 
@@ -103,6 +105,24 @@ class Draft:
     @vlans.setter
     def vlans(self, value: tuple[BridgeVlan, ...]) -> None:
         self.replaced["vlans"] = value
+
+    @property
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """All tables of rules."""
+        return self._get("firewall", self.base.firewall)
+
+    @firewall.setter
+    def firewall(self, value: tuple[FirewallText, ...]) -> None:
+        self.replaced["firewall"] = value
+
+    @property
+    def ipsets(self) -> tuple[SetText, ...]:
+        """All ipsets."""
+        return self._get("ipsets", self.base.ipsets)
+
+    @ipsets.setter
+    def ipsets(self, value: tuple[SetText, ...]) -> None:
+        self.replaced["ipsets"] = value
 
     def edit_link(self, ifindex: int, **fields: Any) -> None:
         """Replace fields of one device."""
@@ -205,9 +225,21 @@ class LaidOver:
         """See `Namespace.vlans`."""
         return self._of("vlans").vlans(ifindex)
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
-        return self._base.rulesets()
+        return self._base.rulesets(tables)
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """See `Namespace.firewall`."""
+        return self._of("firewall").firewall()
+
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """See `Namespace.firewall_chain`. A chain that was changed stands in the text of its table."""
+        return self._base.firewall_chain(table, chain)
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """See `Namespace.ipsets`."""
+        return self._of("ipsets").ipsets()
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""
@@ -216,6 +248,10 @@ class LaidOver:
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`."""
         return self._nsids.get(nsid) or self._base.peer_namespace(nsid)
+
+    def sockets(self) -> tuple[Socket, ...] | None:
+        """See `Namespace.sockets`."""
+        return self._base.sockets()
 
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""

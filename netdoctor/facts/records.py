@@ -189,6 +189,10 @@ class BridgeVlan(Record, frozen=True):
     state: int = 3
 
 
+#: Kinds of ruleset that are tables of rules.
+TABLES = ("nft", "iptables")
+
+
 class Ruleset(Record, frozen=True):
     """Something on a packet's way that is loaded and not modelled: what it is, where it applies, how to see it.
 

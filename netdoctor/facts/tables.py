@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import (
     Missing,
     Namespace,
@@ -14,6 +15,7 @@ from netdoctor.facts.host import (
 )
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
+    TABLES,
     Address,
     BridgeVlan,
     FdbEntry,
@@ -23,6 +25,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 
 
 def plain_end(link: Link) -> bool:
@@ -139,9 +142,21 @@ class TableNamespace:
         """See `Namespace.vlans`."""
         return tuple(v for v in self._facts.vlans if v.ifindex == ifindex)
 
-    def rulesets(self) -> tuple[Ruleset, ...]:
+    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
-        return self._facts.rulesets
+        return tuple(r for r in self._facts.rulesets if tables or r.kind not in TABLES)
+
+    def firewall(self) -> tuple[FirewallText, ...]:
+        """See `Namespace.firewall`."""
+        return self._facts.firewall
+
+    def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
+        """See `Namespace.firewall_chain`. Recorded tables are whole."""
+        return None
+
+    def ipsets(self) -> tuple[SetText, ...]:
+        """See `Namespace.ipsets`."""
+        return self._facts.ipsets
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""
@@ -150,6 +165,10 @@ class TableNamespace:
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`."""
         return self._facts.nsids.get(nsid)
+
+    def sockets(self) -> tuple[Socket, ...] | None:
+        """See `Namespace.sockets`."""
+        return self._facts.sockets
 
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""

@@ -8,7 +8,9 @@ from netdoctor.facts.records import RT_SCOPE_HOST, RT_SCOPE_LINK
 from netdoctor.kernel import fib, neighbour, transmit
 from netdoctor.kernel.endings import ArpNotAnswered, MartianAddress, MartianSource, NotForMe, ReversePath
 from netdoctor.kernel.fib import FibFlow
-from netdoctor.kernel.input import InputWay, Refused, route_input
+from netdoctor.kernel.input import InputWay, Refused, route_arp
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.output import Way, route_output
 from netdoctor.kernel.packet import Arp, Frame, Place, is_loopback, is_multicast
 from netdoctor.kernel.source import confirm_address
@@ -54,7 +56,7 @@ def _answered(walk: Walk, ns: Namespace, link: Link, at: Place, arp: Arp, parent
         else:
             walk.end(ArpNotAnswered(arp.flow, at, parent, "not-owner", arp.tip, arp.sip))
         return True
-    way = route_input(walk, ns, link, arp.sip, arp.tip, arp=True)
+    way = route_arp(walk, ns, link, arp.sip, arp.tip)
     if isinstance(way, InputWay) and way.kind == "local":
         _answer_own(walk, ns, link, at, arp, parent)
         return True
@@ -109,7 +111,8 @@ def _reply(walk: Walk, at: Place, link: Link, arp: Arp, parent: int, why: str) -
     answer = Arp(arp.flow, False, arp.tip, arp.sip, link.address or "", arp.sha)
     frame = Frame(link.address or "", arp.sha, answer)
     step = walk.step(parent, at, "arp", "reply", f"{arp.tip} is at {link.address} ({why})", frame)
-    walk.later(lambda: transmit.transmit(walk, at, frame, step))
+    if frames.pass_frame(walk, at, frame, "arp", Passing("output", oif=link.name), step):
+        walk.later(lambda: transmit.transmit(walk, at, frame, step))
 
 
 #: Why a namespace that proxies ARP does not answer this very asker.

@@ -10,9 +10,13 @@ from msgspec.structs import replace
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import IFF_PROMISC, BridgePort, Link, Record
 from netdoctor.facts.records import FdbEntry
-from netdoctor.kernel import bridge_vlan, macvlan, receive, suppress, transmit
+from netdoctor.kernel import bridge_vlan, ip, macvlan, neighbour, receive, suppress, topology, transmit
 from netdoctor.kernel.endings import LinkDown, NotForwardedByBridge, TooBig
-from netdoctor.kernel.packet import BROADCAST, Arp, Frame, Place
+from netdoctor.kernel.input import InputWay, route_input
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
+from netdoctor.kernel.netfilter.model import Hook
+from netdoctor.kernel.packet import BROADCAST, Arp, Frame, Ip, Place
 from netdoctor.kernel.query import FdbQuery
 from netdoctor.kernel.walk import Walk
 
@@ -42,6 +46,10 @@ def from_port(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int) -
     if state not in (FORWARDING, LEARNING):
         _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "state")
         return
+    prerouted = _prerouting(walk, at, bridge, frame, parent)
+    if prerouted is None:
+        return
+    frame, parent = prerouted
     entered = bridge_vlan.ingress(ns, master, link, frame)
     if entered is None:
         _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "vlan-ingress")
@@ -85,6 +93,47 @@ def _hand_on(walk: Walk, ns: Namespace, master: Link, ingress: Link, passage: Pa
         _flood(walk, ns, passage, "unicast")
     if up:
         _up(walk, passage, master, ingress)
+
+
+def _prerouting(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int) -> tuple[Frame, int] | None:
+    """The bridge's own prerouting chains, and IP's where br_netfilter calls them.
+
+    A packet whose destination NAT changed goes up to be routed, or stays on the bridge with the lladdr of its new
+    destination (br_nf_pre_routing_finish()).
+    """
+    ns, link, master = walk.namespace(at.inode), walk.link(at), walk.link(bridge)
+    if not ns.firewall():
+        return frame, parent
+    before = frame.payload
+    called = isinstance(before, Ip) and frames.calls_iptables(ns, master)
+    if isinstance(before, Ip):
+        before = ip.unseen(before)
+        frame = replace(frame, payload=replace(before, prerouted=called, physin=link.name if called else None))
+    passing = Passing("prerouting", iif=link.name)
+    passed = frames.pass_bridge(walk, bridge, frame, master, passing, parent, ("prerouting",))
+    if passed is None or not isinstance(before, Ip):
+        return passed
+    frame, parent = passed
+    after = frame.payload
+    if not isinstance(after, Ip) or after.dst == before.dst:
+        return passed
+    lladdr = _bridged_dnat(walk, ns, bridge, master, after)
+    return replace(frame, dst=lladdr or master.address or frame.dst), parent
+
+
+def _bridged_dnat(walk: Walk, ns: Namespace, bridge: Place, master: Link, packet: Ip) -> str | None:
+    """The lladdr of a new destination that is behind the same bridge, or None where it is to be routed."""
+    way = route_input(walk, ns, master, packet)
+    if not isinstance(way, InputWay) or way.kind != "forward" or way.oif != bridge.ifindex:
+        return None
+    next_hop = way.gateway or packet.dst
+    known = neighbour.resolved(walk, ns, bridge, master, next_hop)
+    if known is not None:
+        return known
+    # The kernel resolves it before the packet goes on; who has the address is what the answer would say.
+    holders = [place for place in topology.owners(walk.host, next_hop) if bridge in topology.segment(walk.host, place)]
+    owner = topology.link_at(walk.host, holders[0]) if holders else None
+    return owner.address if owner is not None else None
 
 
 def from_host(walk: Walk, bridge: Place, frame: Frame, parent: int) -> None:
@@ -236,12 +285,34 @@ def _deliver(walk: Walk, ns: Namespace, passage: Passage, out: Place, detail: st
     if passage.filtered:
         frame = replace(frame, vlan=bridge_vlan.egress_tag(ns, link, passage.vid))
     step = walk.step(passage.step, out, "bridge", "forward", detail, frame)
+    filtered = _leaving(walk, ns, passage, out, link, frame, step)
+    if filtered is None:
+        return
+    frame, step = filtered
     if not link.up:
         walk.end(LinkDown(frame.flow, out, step, frame))
     elif transmit.too_long(frame, link.mtu):
         walk.end(TooBig(frame.flow, out, step, link.mtu, frame.payload.length))
     else:
         walk.later(lambda: transmit.transmit(walk, out, frame, step))
+
+
+def _leaving(
+    walk: Walk, ns: Namespace, passage: Passage, out: Place, link: Link, frame: Frame, step: int
+) -> tuple[Frame, int] | None:
+    """The forward and postrouting hooks of a frame that leaves by a port (output first for the host's own)."""
+    if not ns.firewall():
+        return frame, step
+    master = walk.link(passage.bridge)
+    ingress = walk.link(passage.ingress).name if passage.ingress is not None else None
+    hooks: tuple[Hook, Hook] = ("forward" if ingress else "output", "postrouting")
+    called = ("forward", "postrouting") if ingress else ()
+    for hook in hooks:
+        passed = frames.pass_bridge(walk, out, frame, master, Passing(hook, iif=ingress, oif=link.name), step, called)
+        if passed is None:
+            return None
+        frame, step = passed
+    return frame, step
 
 
 def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEntry | None = None) -> None:
@@ -268,7 +339,12 @@ def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEnt
     if not master.up:
         walk.end(LinkDown(frame.flow, passage.bridge, step, frame))
         return
-    receive.enter(walk, passage.bridge, frame, step, host)
+    passed = frames.pass_frame(walk, passage.bridge, frame, "bridge", Passing("input", iif=ingress.name), step)
+    if passed is not None:
+        # netif_receive_skb(): the frame comes in anew, by the bridge device.
+        passed = receive.ingress(walk, passage.bridge, passed, step)
+    if passed is not None:
+        receive.enter(walk, passage.bridge, passed, step, host)
 
 
 def _refuse(walk: Walk, passage: Passage, at: Place, why: str, entry: FdbEntry | None = None) -> None:

@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
 from netdoctor.kernel import ip, neighbour
 from netdoctor.kernel.endings import NoRoute
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.output import route_output
-from netdoctor.kernel.packet import ICMP_HLEN, IP_HLEN, IPPROTO_UDP, Flow, Ip, Place
+from netdoctor.kernel.packet import (
+    ICMP_HLEN,
+    IP_HLEN,
+    IPPROTO_ICMP,
+    IPPROTO_TCP,
+    IPPROTO_UDP,
+    Flow,
+    Ip,
+    Place,
+)
 from netdoctor.kernel.sysctls import number
 from netdoctor.kernel.walk import Walk
+
+PROTOCOLS = {"icmp": IPPROTO_ICMP, "tcp": IPPROTO_TCP, "udp": IPPROTO_UDP}
+WORDS = {"icmp": "echo request", "tcp": "SYN", "udp": "datagram"}
+#: A TCP header with the options of a SYN; UDP's header is as long as ICMP's.
+SYN_HLEN = 40
+#: The source port, within the range that Linux picks from (ip_local_port_range).
+EPHEMERAL = 40000
 
 #: More ways than this are not walked; the answer then says that some were left out.
 MAX_WALKS = 24
 
 
 class Ping(Record, frozen=True):
-    """What is sent: from the namespace `inode` to `address`; `source` where it is fixed; `size` the ICMP payload."""
+    """What is sent: from the namespace `inode` to `address`; `source` where it is fixed; `size` the payload in bytes.
+
+    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`).
+    """
 
     inode: int
     address: str
     source: str | None = None
     size: int = 56
     df: bool = False
+    proto: str = "icmp"
+    port: int = 0
 
 
 def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
@@ -48,10 +71,14 @@ def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
 def _run(walk: Walk, ping: Ping) -> None:
     ns = walk.namespace(ping.inode)
     walk.asker, walk.target = ping.inode, ping.address
-    length = IP_HLEN + ICMP_HLEN + ping.size
+    proto = PROTOCOLS[ping.proto]
+    length = IP_HLEN + (SYN_HLEN if proto == IPPROTO_TCP else ICMP_HLEN + ping.size)
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
     packet = Ip(Flow("request"), ping.source or "0.0.0.0", ping.address, ttl, length, df=ping.df, size=length)
-    step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"echo request to {ping.address}", packet)
+    if proto != IPPROTO_ICMP:
+        ports = {"dport": ping.port, "sport": EPHEMERAL, "flags": 2 if proto == IPPROTO_TCP else 0}
+        packet = replace(packet, proto=proto, **ports)
+    step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"{WORDS[ping.proto]} to {ping.address}", packet)
     walk.later(lambda: _start(walk, ping, packet, step))
     walk.run()
     while neighbour.give_up(walk):
@@ -59,19 +86,22 @@ def _run(walk: Walk, ping: Ping) -> None:
 
 
 def _start(walk: Walk, ping: Ping, packet: Ip, step: int) -> None:
-    if _connected(walk, ping, packet, step):
-        ip.send(walk, ping.inode, packet, ping.source, step)
+    source = _connected(walk, ping, packet, step)
+    if source is not None:
+        # ping(8) sends from an unbound raw socket; a connected one keeps the source it got.
+        ip.send(walk, ping.inode, packet, ping.source if ping.proto == "icmp" else source, step)
 
 
-def _connected(walk: Walk, ping: Ping, packet: Ip, step: int) -> bool:
+def _connected(walk: Walk, ping: Ping, packet: Ip, step: int) -> str | None:
     """ping(8) first connects a UDP socket to learn its source; what the rules say to that decides too.
 
     connect(2) looks the route up twice, without and with the source it then has (ip_route_connect()); ping refuses a
     broadcast destination.
     """
     source = ping.source
+    proto, port = (IPPROTO_UDP, 1025) if ping.proto == "icmp" else (PROTOCOLS[ping.proto], ping.port)
     for _ in range(2):
-        way = route_output(walk, ping.inode, FibFlow(ping.address, source, proto=IPPROTO_UDP, dport=1025))
+        way = route_output(walk, ping.inode, FibFlow(ping.address, source, proto=proto, dport=port))
         if isinstance(way, FibMiss) or way.type == "broadcast":
             miss = way if isinstance(way, FibMiss) else FibMiss("broadcast", (), way.route)
             place = Place(ping.inode, 0)
@@ -93,6 +123,6 @@ def _connected(walk: Walk, ping: Ping, packet: Ip, step: int) -> bool:
                     packet,
                 )
             )
-            return False
+            return None
         source = source or way.src
-    return True
+    return source

@@ -1,4 +1,4 @@
-"""What stands on the way of an answered packet and is not modelled: rulesets, tc, XDP, IPsec. It may drop the packet.
+"""What stands on the way of an answered packet and is not modelled: tc, XDP, IPsec, unreadable rules. It may drop it.
 
 Looked for only after the walk and only where the packet (and the ARP exchanges that served it) really came by, so that
 a namespace that merely got a flooded copy is neither read nor held against the answer.
@@ -10,7 +10,10 @@ from collections.abc import Iterator
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
+from netdoctor.facts.records import TABLES, Ruleset
 from netdoctor.kernel.endings import Answered, Undecided
+from netdoctor.kernel.netfilter.frames import calls_iptables
+from netdoctor.kernel.netfilter.ruleset import ruleset_of
 from netdoctor.kernel.packet import Arp, Frame, Ip
 from netdoctor.kernel.topology import link_at
 from netdoctor.kernel.walk import Step, Walk
@@ -60,7 +63,7 @@ def _at_step(walk: Walk, step: Step) -> Iterator[Undecided]:
     link = link_at(walk.host, step.at) if step.at.ifindex else None
     if link is not None and step.stage in ("transmit", "receive"):
         yield from _device(step, ns, link)
-    for ruleset in ns.rulesets():
+    for ruleset in _unread(ns):
         if ruleset.ifindex is None and ruleset.family in _families(ns, step, link):
             yield Undecided(step.at, ruleset.detail, ruleset.command, False)
     if step.stage == "route" and any(
@@ -82,23 +85,25 @@ def _device(step: Step, ns: Namespace, link: Link) -> Iterator[Undecided]:
     if step.stage == "transmit" and link.qdisc not in HARMLESS_QDISCS:
         command = ("tc", "-s", "qdisc", "show", "dev", link.name)
         yield Undecided(step.at, f"queueing discipline {link.qdisc} on {link.name}", command, True)
-    for ruleset in ns.rulesets():
+    for ruleset in ns.rulesets(tables=False):
         if ruleset.ifindex == link.index:
             yield Undecided(step.at, ruleset.detail, ruleset.command, True)
 
 
+def _unread(ns: Namespace) -> Iterator[Ruleset]:
+    """What is loaded and not walked: IPsec, tc and BPF always; rules only where their table could not be read."""
+    unread = {text.table or text.family for text in ruleset_of(ns).unread} if ns.firewall() else set()
+    for ruleset in ns.rulesets(tables=bool(unread)):
+        if ruleset.kind not in TABLES or any(name in ruleset.detail for name in unread):
+            yield ruleset
+
+
 def _families(ns: Namespace, step: Step, link: Link | None) -> tuple[str, ...]:
-    """The families of rules that a packet meets at this step."""
+    """The families of what a packet meets at this step."""
     payload = step.carries.payload if isinstance(step.carries, Frame) else step.carries
     if step.stage in ("transmit", "receive"):
         return ("netdev", "arp") if isinstance(payload, Arp) else ("netdev",)
     if step.stage == "bridge":
-        at_ip = isinstance(payload, Ip) and _calls_iptables(ns, link)
+        at_ip = isinstance(payload, Ip) and link is not None and calls_iptables(ns, link)
         return ("bridge", "ip", "inet") if at_ip else ("bridge",)
     return ("ip", "inet", "xfrm", "any") if step.stage in ("route", "deliver") else ()
-
-
-def _calls_iptables(ns: Namespace, link: Link | None) -> bool:
-    """br_netfilter hands bridged packets to the IP hooks: by the namespace's switch, or the bridge's own."""
-    own = link is not None and link.bridge is not None and link.bridge.nf_call_iptables
-    return own or (ns.sysctl("bridge/bridge-nf-call-iptables") or "0").strip() == "1"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from netdoctor.facts.links import Record
 from netdoctor.facts.records import FdbEntry, Route, Rule
-from netdoctor.kernel.packet import Asker, Flow, Frame, Ip, Place
+from netdoctor.facts.sockets import Socket
+from netdoctor.kernel.packet import Arp, Asker, Flow, Frame, Ip, Place
 
 
 class Ending(Record, frozen=True):
@@ -145,6 +146,13 @@ class DeliveredElsewhere(Ending, frozen=True):
     broadcast: bool = False
 
 
+class AnswerFromAnother(Ending, frozen=True):
+    """The answer arrived with another source than was asked: no socket knows it (TCP: RST; UDP: port unreachable)."""
+
+    packet: Ip
+    asked: str
+
+
 class EchoIgnored(Ending, frozen=True):
     """icmp_echo_ignore_all (or _broadcasts) swallows the request."""
 
@@ -214,10 +222,45 @@ class LeavesHost(Ending, frozen=True):
     why: str = "nic"
 
 
+class RuleDropped(Ending, frozen=True):
+    """A rule, or (`number` None) the policy of a base chain, drops the packet; `reject` is the answer it sends, if any.
+
+    `before` are the rules that led there, outermost first, as (chain, number, text). `bridged` tells a bridge's frame.
+    """
+
+    hook: str
+    backend: str
+    family: str
+    table: str
+    chain: str
+    number: int | None
+    text: str
+    packet: Ip | Arp
+    reject: str | None = None
+    before: tuple[tuple[str, int | None, str], ...] = ()
+    bridged: bool = False
+    state: str = ""
+
+
+class NotListening(Ending, frozen=True):
+    """No socket takes the packet: a TCP sender gets a RST, a UDP sender ICMP port unreachable.
+
+    `near` are sockets on that port that do not take it (bound elsewhere, IPv6 only); `full` one whose backlog is full,
+    which lets the SYN vanish.
+    """
+
+    proto: str
+    port: int
+    packet: Ip
+    near: tuple[Socket, ...] = ()
+    full: Socket | None = None
+
+
 class NotModelled(Ending, frozen=True):
-    """A device or state that the twin does not know: the honest unknown."""
+    """A device or state that the twin does not know: the honest unknown. `why` says more where the packet stays."""
 
     what: str
+    why: str = ""
 
 
 class Undecided(Record, frozen=True):

@@ -11,7 +11,7 @@ from netdoctor.facts.records import NextHop, Route
 from netdoctor.kernel import fib
 from netdoctor.kernel.fib import FibFlow, FibHit, FibMiss
 from netdoctor.kernel.output import select_path
-from netdoctor.kernel.packet import is_loopback, is_multicast, is_zeronet
+from netdoctor.kernel.packet import Ip, is_loopback, is_multicast, is_zeronet
 from netdoctor.kernel.source import ipv4_addresses
 from netdoctor.kernel.sysctls import conf, conf_max, conf_or
 from netdoctor.kernel.walk import Walk
@@ -41,10 +41,23 @@ class Refused(Record, frozen=True):
     route: Route | None = None
 
 
-def route_input(
-    walk: Walk, ns: Namespace, link: Link, src: str, dst: str, mark: int = 0, arp: bool = False
+def route_input(walk: Walk, ns: Namespace, link: Link, packet: Ip) -> InputWay | Refused:
+    """Decide on a packet that came in by `link`."""
+    key = FibFlow(
+        packet.dst, packet.src, link.name, None, packet.mark, 0, packet.proto, packet.sport, packet.dport
+    )
+    return _route_input(walk, ns, link, key, packet.src, arp=False)
+
+
+def route_arp(walk: Walk, ns: Namespace, link: Link, sip: str, tip: str) -> InputWay | Refused:
+    """Decide on what an ARP request that came in by `link` asks: would a packet from `sip` to `tip` be taken here?"""
+    return _route_input(walk, ns, link, FibFlow(tip, sip, link.name, proto=0), sip, arp=True)
+
+
+def _route_input(
+    walk: Walk, ns: Namespace, link: Link, key: FibFlow, src: str, arp: bool
 ) -> InputWay | Refused:
-    """Decide on a packet from `src` to `dst` that came in by `link` (`arp`: the question an ARP request puts)."""
+    dst = key.dst
     if is_multicast(src) or src == "255.255.255.255":
         return Refused("martian-address", src)
     if dst == "255.255.255.255":
@@ -55,29 +68,29 @@ def route_input(
     if (is_loopback(dst) or is_loopback(src)) and not localnet and not link.loopback:
         return Refused("martian-address", dst if is_loopback(dst) else src)
     forwarding = bool(conf(ns, link.name, "forwarding"))
-    found = fib.lookup(ns, FibFlow(dst, src, link.name, None, mark, proto=0 if arp else 1))
+    found = fib.lookup(ns, key)
     if isinstance(found, FibMiss):
         return Refused("no-route" if forwarding else "forwarding-off", dst, 0, found)
     if found.route.type == "broadcast":
         return InputWay("broadcast", route=found.route)
     if found.route.type == "local":
-        refused = validate_source(ns, link, src, dst, 0, mark)
+        refused = validate_source(ns, link, src, dst, 0, key.mark)
         return refused or InputWay("local", route=found.route, table=found.table)
     if not forwarding:
         return Refused("forwarding-off", dst)
-    return _forward(walk, ns, link, src, dst, mark, arp, found)
+    return _forward(walk, ns, link, key, src, arp, found)
 
 
 def _forward(
-    walk: Walk, ns: Namespace, link: Link, src: str, dst: str, mark: int, arp: bool, hit: FibHit
+    walk: Walk, ns: Namespace, link: Link, key: FibFlow, src: str, arp: bool, hit: FibHit
 ) -> InputWay | Refused:
-    hop = select_path(walk, ns, hit, flow=FibFlow(dst, src))
+    hop = select_path(walk, ns, hit, flow=key)
     oif = hop.oif or 0
-    refused = validate_source(ns, link, src, dst, oif, mark)
+    refused = validate_source(ns, link, src, key.dst, oif, key.mark)
     if refused is not None:
         return refused
     if arp and oif == link.index and not conf_or(ns, link.name, "proxy_arp_pvlan"):
-        return Refused("same-device", dst, route=hit.route)
+        return Refused("same-device", key.dst, route=hit.route)
     return InputWay("forward", oif, hop.gateway, hit.route, hit.table, hit.route.mtu)
 
 

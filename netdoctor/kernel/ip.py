@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
-from netdoctor.kernel import neighbour, receive, vxlan
+from netdoctor.kernel import listening, neighbour, receive, vxlan
 from netdoctor.kernel.endings import (
     Answered,
+    AnswerFromAnother,
     DeliveredElsewhere,
     EchoIgnored,
     ForwardingOff,
@@ -20,13 +21,17 @@ from netdoctor.kernel.endings import (
     MartianAddress,
     MartianSource,
     NoRoute,
+    NotListening,
+    NotModelled,
     ReversePath,
     TtlExceeded,
 )
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.input import InputWay, Refused, route_input
+from netdoctor.kernel.netfilter import hook
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.output import Way, route_output
-from netdoctor.kernel.packet import Flow, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Flow, Frame, Ip, Place, is_group, is_multicast
 from netdoctor.kernel.query import RouteQuery
 from netdoctor.kernel.sysctls import number
 from netdoctor.kernel.walk import Walk
@@ -35,54 +40,59 @@ from netdoctor.kernel.walk import Walk
 def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: int | None = None) -> None:
     """Send a packet of this namespace's own; its source is chosen where `src` is None."""
     ns = walk.namespace(inode)
-    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, proto=packet.proto)
+    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, 0, packet.proto, packet.sport, packet.dport)
     way = route_output(walk, inode, flow)
     origin = Place(inode, 0)
     if isinstance(way, FibMiss):
-        step = walk.step(
-            parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way)
-        )
-        walk.end(
-            NoRoute(
-                packet.flow,
-                origin,
-                step,
-                packet.dst,
-                src,
-                way.error,
-                False,
-                way.tables,
-                way.route,
-                way.rule,
-                packet,
-            )
-        )
+        step = walk.step(parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way))
+        walk.end(_no_route(packet, origin, step, src, way, False))
         return
     packet = replace(packet, src=way.src)
     at = Place(inode, way.oif)
     step = walk.step(
-        parent,
-        at,
-        "route",
-        "output",
-        describe(ns, way.type, way.oif, way.gateway, way.table),
-        packet,
-        _facts(way),
+        parent, at, "route", "output", describe(ns, way.type, way.oif, way.gateway, way.table), packet, _facts(way)
     )
-    if way.type == "local":
-        _loop_back(walk, at, packet, step)
+    fits = min(way.mtu or walk.link(at).mtu, walk.link(at).mtu)
+    if packet.df and packet.vni is None and packet.length > fits:
+        # ip_append_data(): the socket is told (EMSGSIZE) before any rule sees a packet.
+        walk.end(FragNeeded(packet.flow, at, step, fits, packet))
         return
-    _out(walk, at, packet, way.gateway or packet.dst, way.mtu, step, forwarded=False)
+    passed = hook.pass_hook(walk, at, packet, Passing("output", oif=_name(ns, way.oif)), step)
+    if passed is None:
+        return
+    filtered, step = passed
+    if filtered.rerouted is not None:
+        # ip_route_me_harder(): a new destination or mark may lead elsewhere.
+        again = route_output(
+            walk, inode, FibFlow(filtered.dst, filtered.src, "lo", None, filtered.rerouted, proto=packet.proto)
+        )
+        filtered = replace(filtered, rerouted=None)
+        if isinstance(again, FibMiss):
+            walk.end(_no_route(filtered, origin, step, filtered.src, again, False))
+            return
+        way, at = again, Place(inode, again.oif)
+        detail = describe(ns, way.type, way.oif, way.gateway, way.table)
+        step = walk.step(step, at, "route", "output", detail, filtered, _facts(way))
+    if way.type == "local":
+        _loop_back(walk, at, filtered, step)
+        return
+    _out(walk, at, filtered, way.gateway or filtered.dst, way.mtu, step, None)
 
 
-def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = True) -> None:
+def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, str] | None = None) -> None:
     """Take in a packet addressed to this device's lladdr: deliver it here, forward it, or drop it."""
     ns, link = walk.namespace(at.inode), walk.link(at)
-    packet = replace(packet, mark=0)
+    unicast = macs is None or not is_group(macs[1])
+    packet = replace(_unhooked(packet, link), macs=macs)
+    if not packet.prerouted:
+        passed = hook.pass_hook(walk, at, packet, Passing("prerouting", iif=link.name), parent)
+        if passed is None:
+            return
+        packet, parent = passed
     if is_multicast(packet.dst):
         _multicast(walk, at, packet, parent)
         return
-    way = route_input(walk, ns, link, packet.src, packet.dst, packet.mark)
+    way = route_input(walk, ns, link, packet)
     walk.queries.append(_query(at, packet, way))
     if isinstance(way, Refused):
         _refuse(walk, at, packet, way, parent)
@@ -92,12 +102,14 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, unicast: bool = T
         return
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(parent, at, "route", way.kind, f"{packet.dst} is {way.kind} here", packet, facts)
+    passed = hook.pass_hook(walk, at, packet, Passing("input", iif=link.name, physin=packet.physin), step)
+    if passed is None:
+        return
+    packet, step = passed
     deliver(walk, at, packet, step, broadcast=way.kind == "broadcast")
 
 
-def _forward(
-    walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool
-) -> None:
+def _forward(walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool) -> None:
     out = Place(at.inode, way.oif)
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(
@@ -117,13 +129,24 @@ def _forward(
         walk.end(TtlExceeded(packet.flow, at, step, packet))
         return
     onward = replace(packet, ttl=packet.ttl - 1)
-    _out(walk, out, onward, way.gateway or packet.dst, way.mtu, step, forwarded=True)
+    passing = Passing("forward", iif=_name(ns, at.ifindex), oif=_name(ns, way.oif), physin=packet.physin)
+    passed = hook.pass_hook(walk, out, onward, passing, step)
+    if passed is None:
+        return
+    onward, step = passed
+    _out(walk, out, onward, way.gateway or onward.dst, way.mtu, step, at.ifindex)
 
 
-def _out(
-    walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, forwarded: bool
-) -> None:
-    """ip_output(): fragment or refuse what is longer than the MTU, then hand it to the neighbour layer."""
+def _out(walk: Walk, at: Place, packet: Ip, next_hop: str, mtu: int | None, step: int, ingress: int | None) -> None:
+    """ip_output(): the last hook, then fragment or refuse what is longer than the MTU, then the neighbour layer."""
+    ns = walk.namespace(at.inode)
+    forwarded = ingress is not None
+    iif = _name(ns, ingress) if ingress is not None else None
+    passing = Passing("postrouting", iif=iif, oif=_name(ns, at.ifindex), next_hop=next_hop)
+    passed = hook.pass_hook(walk, at, packet, passing, step)
+    if passed is None:
+        return
+    packet, step = passed
     link = walk.link(at)
     limit = min(mtu or link.mtu, link.mtu) if not forwarded else (mtu or link.mtu)
     if packet.length > limit:
@@ -140,6 +163,10 @@ def _out(
 def _loop_back(walk: Walk, at: Place, packet: Ip, step: int) -> None:
     """A packet to an own address goes through the loopback device, which must be up."""
     link = walk.link(at)
+    passed = hook.pass_hook(walk, at, packet, Passing("postrouting", oif=link.name), step)
+    if passed is None:
+        return
+    packet, step = passed
     frame = Frame(link.address or "", link.address or "", packet)
     if not link.up:
         walk.end(LinkDown(packet.flow, at, step, frame))
@@ -157,8 +184,12 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if packet.echo == "reply":
         _take_reply(walk, at, packet, parent)
         return
-    if broadcast and number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1):
+    # tcp_conn_request() answers no broadcast, and a UDP answer has another source than the sender waits for.
+    if broadcast and (packet.proto != IPPROTO_ICMP or number(ns, "ipv4/icmp_echo_ignore_broadcasts", 1)):
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet, True))
+        return
+    if packet.proto != IPPROTO_ICMP:
+        _to_socket(walk, at, packet, parent)
         return
     if number(ns, "ipv4/icmp_echo_ignore_all"):
         walk.end(EchoIgnored(packet.flow, at, parent, "ipv4/icmp_echo_ignore_all"))
@@ -171,13 +202,60 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
 
 
+def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
+    """A SYN or a datagram finds its socket, which answers; or none takes it."""
+    ns = walk.namespace(at.inode)
+    proto = "tcp" if packet.proto == IPPROTO_TCP else "udp"
+    if ns.sockets() is None:
+        what, why = f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen"
+        walk.end(NotModelled(packet.flow, at, parent, what, why))
+        return
+    socket = listening.accepting(ns, proto, packet.dst, packet.dport, at.ifindex)
+    if socket is None or listening.full(socket):
+        near = tuple(listening.on_port(ns, proto, packet.dport))
+        walk.end(NotListening(packet.flow, at, parent, proto, packet.dport, packet, near, socket))
+        return
+    detail = f"{proto} port {packet.dport}: a socket takes it"
+    step = walk.step(parent, at, "deliver", "echo", detail, packet, (socket,))
+    if walk.reply_from is None:
+        walk.reply_from = at.inode
+    answer = Ip(
+        Flow("reply"),
+        packet.dst,
+        packet.src,
+        number(ns, "ipv4/ip_default_ttl", 64),
+        packet.size,
+        packet.proto,
+        "reply",
+        dport=packet.sport,
+        size=packet.size,
+        sport=packet.dport,
+        flags=18 if proto == "tcp" else 0,
+    )
+    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
+
+
 def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     if at.inode != walk.asker:
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
         return
-    step = walk.step(parent, at, "deliver", "answer", f"echo reply from {packet.src} delivered", packet)
+    asked = walk.steps[0].carries
+    if isinstance(asked, Ip) and not _awaited(asked, packet):
+        walk.end(AnswerFromAnother(packet.flow, at, parent, packet, asked.dst))
+        return
+    what = "echo reply" if packet.proto == IPPROTO_ICMP else "answer"
+    step = walk.step(parent, at, "deliver", "answer", f"{what} from {packet.src} delivered", packet)
     walk.answered = True
     walk.end(Answered(packet.flow, at, step))
+
+
+def _awaited(asked: Ip, answer: Ip) -> bool:
+    """Tell whether a socket waits for the answer.
+
+    A connected socket takes packets only from the peer that it knows (__inet_lookup_established(), udp4_lib_lookup2()),
+    not from the one to which that was translated on the way; ping(8) takes an answer from any source.
+    """
+    return answer.proto == IPPROTO_ICMP or (answer.src, answer.sport) == (asked.dst, asked.dport)
 
 
 def _multicast(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
@@ -193,11 +271,7 @@ def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) ->
     facts = (refused.route,) if refused.route is not None else ()
     step = walk.step(parent, at, "route", "refused", detail, packet, facts)
     if refused.why == "reverse-path":
-        walk.end(
-            ReversePath(
-                packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark
-            )
-        )
+        walk.end(ReversePath(packet.flow, at, step, refused.address, refused.mode, refused.route, False, packet.mark))
     elif refused.why == "martian-source":
         walk.end(MartianSource(packet.flow, at, step, refused.address, False))
     elif refused.why == "martian-address":
@@ -206,21 +280,41 @@ def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) ->
         walk.end(ForwardingOff(packet.flow, at, step, packet))
     else:
         miss = refused.miss or FibMiss("ENETUNREACH")
-        walk.end(
-            NoRoute(
-                packet.flow,
-                at,
-                step,
-                packet.dst,
-                packet.src,
-                miss.error,
-                True,
-                miss.tables,
-                miss.route,
-                miss.rule,
-                packet,
-            )
-        )
+        walk.end(_no_route(packet, at, step, packet.src, miss, True))
+
+
+def _no_route(packet: Ip, at: Place, step: int, src: str | None, miss: FibMiss, forwarding: bool) -> NoRoute:
+    return NoRoute(
+        packet.flow, at, step, packet.dst, src, miss.error, forwarding, miss.tables, miss.route, miss.rule, packet
+    )
+
+
+def scrubbed(frame: Frame) -> Frame:
+    """skb_scrub_packet(): what leaves for another namespace, or into a tunnel, loses what this one noted on it."""
+    payload = frame.payload
+    return replace(frame, payload=fresh(payload)) if isinstance(payload, Ip) else frame
+
+
+def fresh(packet: Ip) -> Ip:
+    """A packet as it comes into a namespace: without mark, conntrack entry and what a bridge noted on it."""
+    return replace(unseen(packet), mark=0)
+
+
+def _unhooked(packet: Ip, link: Link) -> Ip:
+    """As it meets IP's first hook here: behind a bridge it has met it already, and lo keeps its conntrack entry."""
+    if packet.prerouted:
+        return packet
+    return replace(unseen(packet), ct=packet.ct, zone=packet.zone) if link.loopback else unseen(packet)
+
+
+def unseen(packet: Ip) -> Ip:
+    """A packet before its first hook of IP: what a device or a bridge marked it with stays."""
+    return replace(packet, ct=None, zone=0, prerouted=False, physin=None, macs=None)
+
+
+def _name(ns: Namespace, ifindex: int) -> str | None:
+    link = ns.link(ifindex)
+    return link.name if link is not None else None
 
 
 def describe(ns: Namespace, kind: str, oif: int, gateway: str | None, table: int | None) -> str:

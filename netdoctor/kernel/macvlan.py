@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link, Macvlan
-from netdoctor.kernel import receive, topology, transmit
+from netdoctor.kernel import ip, receive, topology, transmit
 from netdoctor.kernel.endings import LeavesHost, LinkDown, MacvlanKept
 from netdoctor.kernel.packet import Frame, Place
 from netdoctor.kernel.walk import Walk
@@ -25,7 +25,7 @@ def from_child(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
         else:
             sibling = _child(walk, lower, frame.dst)
             if sibling is not None and _mode(walk.link(sibling)) == "bridge":
-                _hand(walk, sibling, frame, parent)
+                _hand(walk, sibling, ip.scrubbed(frame), parent)
                 return
     if not frame.multicast and frame.dst == walk.link(lower).address:
         # Out it goes: the parent's own stack never sees what its children send.
@@ -108,7 +108,9 @@ def _received(walk: Walk, child: Place, frame: Frame, step: int, host: bool) -> 
     if master:
         receive.receive(walk, child, frame, step)
     else:
-        receive.up_the_stack(walk, child, frame, step, host)
+        passed = receive.ingress(walk, child, frame, step)
+        if passed is not None:
+            receive.up_the_stack(walk, child, passed, step, host)
 
 
 def _child(walk: Walk, lower: Place, lladdr: str) -> Place | None:

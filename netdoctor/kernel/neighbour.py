@@ -10,6 +10,8 @@ from netdoctor.facts.links import IFF_POINTOPOINT, Link
 from netdoctor.facts.records import NUD_FIXED, NUD_VALID, Neighbour
 from netdoctor.kernel import fib, transmit
 from netdoctor.kernel.endings import NeighbourUnresolved
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.packet import BROADCAST, Arp, Asker, Flow, Frame, Ip, Place, is_multicast, multicast_mac
 from netdoctor.kernel.query import NeighbourQuery
 from netdoctor.kernel.source import ipv4_addresses, select_address
@@ -87,7 +89,8 @@ def _solicit(walk: Walk, ns: Namespace, at: Place, link: Link, asker: Asker, pac
     ask = Arp(flow, True, sip, asker.address, link.address or "")
     frame = Frame(link.address or "", BROADCAST, ask)
     sent = walk.step(step, at, "arp", "request", f"who has {asker.address}? tell {sip}", frame)
-    transmit.transmit(walk, at, frame, sent)
+    if frames.pass_frame(walk, at, frame, "arp", Passing("output", oif=link.name), sent):
+        transmit.transmit(walk, at, frame, sent)
 
 
 def _announced(ns: Namespace, link: Link, packet: Ip, target: str) -> str | None:

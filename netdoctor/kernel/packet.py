@@ -16,6 +16,7 @@ ICMP_HLEN = 8
 VXLAN_HEADROOM = 50
 
 IPPROTO_ICMP = 1
+IPPROTO_TCP = 6
 IPPROTO_UDP = 17
 
 Leg = Literal["request", "reply"]
@@ -48,6 +49,14 @@ class Flow(Record, frozen=True):
         return self.asker is not None
 
 
+class CtRef(Record, frozen=True):
+    """A packet's place in the conntrack table of the namespace that it is in: entry (-1: none), direction, state."""
+
+    entry: int
+    replying: bool
+    state: str
+
+
 class Arp(Record, frozen=True):
     """An ARP message (RFC 826): addresses as text."""
 
@@ -69,6 +78,7 @@ class Ip(Record, frozen=True):
 
     `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
     mark, which does not leave the namespace.
+    `rerouted` is the mark by which an OUTPUT chain had it routed anew.
     """
 
     flow: Flow
@@ -85,6 +95,14 @@ class Ip(Record, frozen=True):
     gbp: int = 0
     inner: Frame | None = None
     size: int = 0
+    sport: int = 0
+    flags: int = 0
+    prerouted: bool = False
+    physin: str | None = None
+    macs: tuple[str, str] | None = None
+    ct: CtRef | None = None
+    zone: int = 0
+    rerouted: int | None = None
 
 
 class Frame(Record, frozen=True):
@@ -103,7 +121,12 @@ class Frame(Record, frozen=True):
     @property
     def multicast(self) -> bool:
         """Group bit of the destination (broadcast included)."""
-        return bool(int(self.dst[:2], 16) & 1)
+        return is_group(self.dst)
+
+
+def is_group(lladdr: str) -> bool:
+    """The group bit of an lladdr: multicast or broadcast."""
+    return bool(int(lladdr[:2] or "0", 16) & 1)
 
 
 def is_multicast(address: str) -> bool:

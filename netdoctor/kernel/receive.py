@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from netdoctor.kernel import arp, bridge, ip, macvlan, topology
 from netdoctor.kernel.endings import LinkDown, NotForMe, NotModelled
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.packet import Arp, Frame, Place
 from netdoctor.kernel.walk import Walk
 
@@ -20,11 +22,20 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):
         return
+    passed = ingress(walk, at, frame, step)
+    if passed is None:
+        return
+    frame = passed
     master = walk.namespace(at.inode).link(link.master) if link.master else None
     if master is not None and master.kind == "bridge" and link.kind != "bridge":
         bridge.from_port(walk, at, Place(at.inode, master.index), frame, step)
         return
     enter(walk, at, frame, step, host=frame.dst == link.address)
+
+
+def ingress(walk: Walk, at: Place, frame: Frame, parent: int) -> Frame | None:
+    """nf_ingress(): the netdev chains of this device; None where one drops the frame."""
+    return frames.pass_frame(walk, at, frame, "netdev", Passing("ingress", iif=walk.link(at).name), parent)
 
 
 def enter(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -> None:
@@ -44,8 +55,11 @@ def up_the_stack(walk: Walk, at: Place, frame: Frame, parent: int, host: bool) -
         walk.end(NotForMe(frame.flow, at, parent, frame))
         return
     if isinstance(frame.payload, Arp):
+        passing = Passing("input", iif=walk.link(at).name)
+        if not other_host and not frames.pass_frame(walk, at, frame, "arp", passing, parent):
+            return
         arp.receive_arp(walk, at, frame, other_host, parent)
     elif other_host:
         walk.end(NotForMe(frame.flow, at, parent, frame))
     else:
-        ip.receive_ip(walk, at, frame.payload, parent, unicast=not frame.multicast)
+        ip.receive_ip(walk, at, frame.payload, parent, (frame.src, frame.dst))

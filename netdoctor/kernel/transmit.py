@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link
-from netdoctor.kernel import bridge, macvlan, receive, vxlan
+from netdoctor.kernel import bridge, ip, macvlan, receive, vxlan
 from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
+from netdoctor.kernel.netfilter import frames
+from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
 from netdoctor.kernel.walk import Walk
 
@@ -18,6 +20,10 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not has_carrier(walk, at, link):
         walk.end(NoCarrier(frame.flow, at, parent, lower(walk, at, link)))
         return
+    passed = frames.pass_frame(walk, at, frame, "netdev", Passing("egress", oif=link.name), parent)
+    if passed is None:
+        return
+    frame = passed
     step = walk.step(parent, at, "transmit", "sent", f"out of {link.name}", frame, (link,))
     if link.loopback:
         walk.later(lambda: receive.receive(walk, at, frame, step))
@@ -76,7 +82,8 @@ def _to_peer(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None
     if too_long(frame, other.mtu):
         walk.end(TooBig(frame.flow, peer, step, other.mtu, frame.payload.length))
         return
-    walk.later(lambda: receive.receive(walk, peer, frame, step))
+    scrubbed = ip.scrubbed(frame)
+    walk.later(lambda: receive.receive(walk, peer, scrubbed, step))
 
 
 def too_long(frame: Frame, mtu: int) -> bool:

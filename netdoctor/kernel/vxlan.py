@@ -5,6 +5,8 @@ drivers/net/vxlan/vxlan_core.c.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Vxlan
 from netdoctor.facts.records import FdbEntry
@@ -14,6 +16,12 @@ from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.output import Way, route_output
 from netdoctor.kernel.packet import IPPROTO_UDP, VXLAN_HEADROOM, ZERO_MAC, Arp, Frame, Ip, Place, is_multicast
 from netdoctor.kernel.walk import Walk
+
+#: The source port is a hash of the inner packet (udp_flow_src_port()); one of its range stands for all.
+SOURCE_PORT = 50000
+
+#: net/core/dev.h: deeper than this the kernel drops a frame (`Dead loop on virtual device`).
+XMIT_RECURSION_LIMIT = 8
 
 
 def underlay(walk: Walk, at: Place, link: Link) -> int | None:
@@ -57,6 +65,14 @@ def remotes(walk: Walk, ns: Namespace, at: Place, lladdr: str) -> list[FdbEntry]
     ]
 
 
+def _depth(frame: Frame) -> int:
+    """How often the frame has been encapsulated: a rule may send the outer packet into the tunnel again."""
+    depth, inner = 0, frame.payload
+    while isinstance(inner, Ip) and inner.inner is not None:
+        depth, inner = depth + 1, inner.inner.payload
+    return depth
+
+
 def _to_remote(
     walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, parent: int
 ) -> None:
@@ -75,7 +91,8 @@ def _to_remote(
         )
         return
     out = entry.via or (data.link if is_multicast(remote) else 0) or 0
-    way = route_output(walk, home, FibFlow(remote, data.local, "lo", out or None, proto=IPPROTO_UDP))
+    mark = frame.payload.mark if isinstance(frame.payload, Ip) and home == at.inode else 0
+    way = route_output(walk, home, FibFlow(remote, data.local, "lo", out or None, mark, proto=IPPROTO_UDP))
     if isinstance(way, FibMiss):
         gone = data.local is not None and not walk.namespace(home).owners(data.local)
         why = "local-address" if gone else "no-route"
@@ -84,7 +101,7 @@ def _to_remote(
         )
         walk.end(VxlanNotSent(frame.flow, at, step, why, remote, frame, entry))
         return
-    if home == at.inode and way.oif == at.ifindex:
+    if (home == at.inode and way.oif == at.ifindex) or _depth(frame) > XMIT_RECURSION_LIMIT:
         walk.end(VxlanNotSent(frame.flow, at, parent, "loop", remote, frame, entry))
         return
     _send(walk, at, link, data, entry, frame, way, home, parent)
@@ -109,7 +126,10 @@ def _send(
     ttl = data.ttl or (1 if is_multicast(remote) else 64)
     length = frame.payload.length + VXLAN_HEADROOM + (4 if frame.vlan else 0)
     df = data.df == 1 or (data.df == 2 and isinstance(frame.payload, Ip) and frame.payload.df)
-    outer = Ip(frame.flow, way.src, remote, ttl, length, IPPROTO_UDP, None, df, 0, port, vni, 0, frame)
+    mark = frame.payload.mark if isinstance(frame.payload, Ip) else 0
+    inner = ip.scrubbed(frame)
+    outer = Ip(frame.flow, way.src, remote, ttl, length, IPPROTO_UDP, None, df, mark, port, vni, mark, inner)
+    outer = replace(outer, sport=SOURCE_PORT, size=length)
     ip.send(walk, home, outer, way.src, step, way.oif if is_multicast(remote) or entry.via else None)
 
 

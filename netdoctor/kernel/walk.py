@@ -15,6 +15,7 @@ from typing import TypeVar
 from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Link, Record
 from netdoctor.kernel.endings import Ending, Looped, NotModelled
+from netdoctor.kernel.netfilter.conntrack import Connection
 from netdoctor.kernel.packet import Arp, Asker, Flow, Frame, Ip, Leg, Place
 from netdoctor.kernel.query import Query
 
@@ -66,6 +67,7 @@ class Walk:
         self.neighbours: dict[Asker, Learned] = {}
         self.pending: dict[Asker, list[tuple[Ip, int]]] = {}
         self.fdb: dict[tuple[int, int, int, str], int] = {}
+        self.connections: dict[int, list[Connection]] = {}
         self.remotes: dict[tuple[int, int, str], str] = {}
         self.answered = False
         self.asker: int | None = None

@@ -65,6 +65,8 @@ def question(lab: Lab) -> list[str]:
     asking = lab.asking
     destination = f"netns:{lab.namespace(asking.destination)}" if asking.by_name else asking.address
     words = ["why-no-ping", f"netns:{lab.namespace(asking.source)}", destination]
+    if asking.port is not None:
+        words = ["why-no-connect", *words[1:], f"--{asking.protocol}", str(asking.port)]
     if asking.size is not None:
         words += ["--size", str(asking.size)]
     return [*words, "--df"] if asking.df else words

@@ -22,7 +22,7 @@ HEALTHY = "healthy"
 
 _NETWORK_KEYS = {"title", "description", "source", "destination", "roles", "build"}
 _ROLE_KEYS = {"kind", "address", "about"}
-_ASKING_KEYS = {"source", "destination", "address", "ask", "size", "df"}
+_ASKING_KEYS = {"source", "destination", "address", "ask", "size", "df", "protocol", "port"}
 _FAULT_KEYS = {
     "title",
     "description",
@@ -178,7 +178,16 @@ def _asking(table: Mapping[str, Any], network: Network, where: str) -> Asking:
         by_name=ask == "name",
         size=table.get("size"),
         df=bool(table.get("df", False)),
+        **_port(table, where),
     )
+
+
+def _port(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The protocol and the port of a question: both, or none for a ping."""
+    protocol, port = table.get("protocol", "icmp"), table.get("port")
+    if protocol not in ("icmp", "tcp", "udp") or (protocol == "icmp") != (port is None):
+        raise FixtureError(f"{where}: protocol is tcp or udp and has a port, or there is neither")
+    return {"protocol": protocol, "port": port}
 
 
 def _expectation(table: Mapping[str, Any], roles: Mapping[str, Role], where: str) -> Expectation:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from netdoctor.errors import Undecidable
-from netdoctor.lab import netns
+from netdoctor.lab import firewall, listeners, netns
 from netdoctor.lab.words import Refused, check_arguments, namespace_of
 
 NAMESPACE = re.compile(r"nd[a-z0-9]*-[A-Za-z0-9_.-]+")
@@ -43,9 +43,10 @@ class Gate:
         _finish(["ip", "-batch", "-"], "".join(f"netns add {name}\n" for name in self.names))
 
     def delete(self) -> None:
-        """Delete those of the namespaces that exist; the kernel takes every device in them along."""
+        """Delete those of the namespaces that exist; listeners are ended, and the kernel takes every device along."""
         there = [name for name in self.names if netns.exists(name)]
         if there:
+            listeners.stop(there)
             _finish(["ip", "-force", "-batch", "-"], "".join(f"netns delete {name}\n" for name in there))
 
     def batch(self, program: str, namespace: str, lines: Sequence[Sequence[str]]) -> None:
@@ -56,6 +57,13 @@ class Gate:
         for line in lines:
             check_arguments(program, line, self.names)
         _finish([program, "-n", namespace, "-batch", "-"], "".join(" ".join(line) + "\n" for line in lines))
+
+    def firewall(self, program: str, namespace: str, lines: Sequence[Sequence[str]]) -> None:
+        """Carry out lines of a program of `firewall.PROGRAMS` in one namespace, in order, in few processes."""
+        self._own(namespace)
+        enter = ["nsenter", f"--net={netns.FOLDER / namespace}"]
+        for argv, text in firewall.runs(program, lines):
+            _finish([*enter, *argv], text)
 
     def sysctl(self, namespace: str, assignments: Sequence[str]) -> None:
         """Write settings of one namespace, `name=value` each; a leading `-` lets a missing one pass."""
@@ -69,6 +77,19 @@ class Gate:
         """Send pings from one namespace (ping(8)); the caller reads the return code."""
         self._own(namespace)
         return _run(["ip", "netns", "exec", namespace, "ping", *words])
+
+    def listen(self, namespace: str, words: Sequence[str]) -> None:
+        """Start a listener in one namespace; `words` are those of a `listen` line."""
+        self._own(namespace)
+        try:
+            listeners.start(namespace, words)
+        except OSError as error:
+            raise LabError(f"{namespace}: listen {' '.join(words)}: {error}") from error
+
+    def ask(self, namespace: str, words: Sequence[str]) -> bool:
+        """Connect, or send a datagram, from one namespace (talk.py); tell whether an answer came."""
+        self._own(namespace)
+        return _run(listeners.command(namespace, "ask", words)).returncode == 0
 
     def links(self, namespace: str) -> str:
         """Return `ip -o link` of one namespace: reads only."""

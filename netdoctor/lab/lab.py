@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
+from netdoctor.lab import firewall
 from netdoctor.lab.fixtures import baseline
 from netdoctor.lab.gate import Gate, LabError
 from netdoctor.lab.records import Asking, Fault, Network
-from netdoctor.lab.script import Command, batches
+from netdoctor.lab.script import INTERNAL, Command, batches
 
 PREFIX = "nd-"
 # What `ip -o link` says of a device whose carrier the kernel has seen and whose state it has not yet settled.
@@ -54,6 +56,7 @@ class Lab:
         Where it fails, or is interrupted, nothing is left. Raises LabError.
         """
         self.down()
+        _require(self.network.name, self.network.build)
         try:
             self._gate.create()
             settings = baseline()
@@ -81,6 +84,7 @@ class Lab:
         """
         if fault.network != self.network.name:
             raise ValueError(f"{fault.key} is no fault of {self.network.name}")
+        _require(fault.key, (*fault.prepare, *fault.inject))
         self.asking = fault.asking
         self.execute(fault.prepare)
         self.execute(fault.inject)
@@ -93,10 +97,15 @@ class Lab:
 
         `size` and `df` are the question's where they are not given; without don't-fragment the packet may be
         fragmented anywhere. `timeout` in seconds is the wait after the last packet. One reply of `count` is enough.
+        A question about a port connects to it, or sends a datagram that is to be answered.
         """
         asking = self.asking
         size = asking.size if size is None else size
         df = asking.df if df is None else df
+        if asking.port is not None:
+            what = [asking.protocol, asking.address, str(asking.port), f"{timeout:g}"]
+            words = [*what, str(56 if size is None else size), "df" if df else "-"]
+            return self._gate.ask(self.namespace(asking.source), words)
         words = [
             "-n",
             "-q",
@@ -138,6 +147,11 @@ class Lab:
             elif program == "ping":
                 for line in lines:
                     self._gate.ping(namespace, ["-n", "-q", "-c", "1", "-W", "1", *line])
+            elif program == "listen":
+                for line in lines:
+                    self._gate.listen(namespace, line)
+            elif program in firewall.PROGRAMS:
+                self._gate.firewall(program, namespace, lines)
             else:
                 self._gate.batch(program, namespace, lines)
 
@@ -151,7 +165,17 @@ class Lab:
                 time.sleep(0.01)
 
     def _words(self, command: Command) -> list[str]:
+        if not command.others:
+            return list(command.arguments)
         return [self.namespace(word[1:]) if word.startswith("@") else word for word in command.arguments]
+
+
+def _require(name: str, commands: Iterable[Command]) -> None:
+    """Refuse a fixture, by name, for whose lines a program is not installed, before anything is half built."""
+    programs = dict.fromkeys(command.program for command in commands)
+    absent = [program for program in programs if program not in INTERNAL and shutil.which(program) is None]
+    if absent:
+        raise LabError(f"{name} needs {', '.join(absent)}: not installed")
 
 
 def _settled(links: str) -> bool:

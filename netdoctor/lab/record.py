@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from netdoctor.endpoints import Request
 from netdoctor.errors import NetdoctorError, UsageError
 from netdoctor.facts.host import Host, NamespaceFacts, NamespaceId
+from netdoctor.facts.sockets import Socket
 from netdoctor.lab.fixtures import PACKAGE, load_faults, load_networks
 from netdoctor.lab.lab import Lab
 from netdoctor.lab.netns import FOLDER
@@ -68,8 +69,13 @@ def _anonymous(facts: NamespaceFacts, numbers: Mapping[int, int], name: str) -> 
         # Tables that the kernel keeps by a hash with a random seed; of one lladdr the order stays as it was.
         neighbours=tuple(sorted(facts.neighbours, key=lambda entry: (entry.ifindex, entry.dst))),
         fdb=tuple(sorted(facts.fdb, key=lambda entry: (entry.ifindex, entry.lladdr))),
+        sockets=tuple(sorted((replace(item, inode=0) for item in facts.sockets or ()), key=_socket_order)),
         nsids={nsid: numbers[inode] for nsid, inode in facts.nsids.items() if inode in numbers},
     )
+
+
+def _socket_order(item: Socket) -> tuple[object, ...]:
+    return item.proto, item.port, item.family, item.address, item.ifindex
 
 
 def record(fault: Fault, prefix: str = BUILD_PREFIX) -> Snapshot:
@@ -101,8 +107,9 @@ def request(fault: Fault) -> Request:
     """Return the fixture's question, in the names of its recording."""
     lab, asking = Lab(load_networks()[fault.network]), fault.asking
     destination = f"netns:{lab.namespace(asking.destination)}" if asking.by_name else asking.address
-    size = 56 if asking.size is None else asking.size
-    return Request(f"netns:{lab.namespace(asking.source)}", destination, size=size, df=asking.df)
+    size = 0 if asking.protocol == "tcp" else 56 if asking.size is None else asking.size
+    source = f"netns:{lab.namespace(asking.source)}"
+    return Request(source, destination, None, None, size, asking.df, asking.protocol, asking.port)
 
 
 def names(fault: Fault) -> dict[str, str]:

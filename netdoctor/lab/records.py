@@ -26,8 +26,8 @@ class Role:
 class Asking:
     """The question of a fixture: role `source` pings `address`, which role `destination` is meant to own.
 
-    `by_name` asks netdoctor for the destination's namespace, otherwise for its address. `size` is the ICMP payload
-    (None: what ping does by default).
+    With a `port` it connects there instead (`protocol` tcp), or sends a datagram (udp). `by_name` asks netdoctor for
+    the destination's namespace, otherwise for its address. `size` is the payload (None: what ping does by default).
     """
 
     source: str
@@ -36,6 +36,8 @@ class Asking:
     by_name: bool = True
     size: int | None = None
     df: bool = False
+    protocol: str = "icmp"
+    port: int | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ _PLAIN = {"-4", "-6", "-d", "-details", "-j", "-json", "-o", "-oneline", "-s", "
 _INSIDE = {
     "ip", "bridge", "sysctl", "ping", "arping", "tc", "nft", "ebtables", "conntrack",
     "iptables", "ip6tables", "iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy",
+    "ebtables-nft", "arptables", "arptables-nft", "ipset",
 }  # fmt: skip
 # What of ip and bridge concerns one namespace; netns, vrf exec and the like would lead out of it.
 _OBJECTS = {
@@ -100,6 +101,10 @@ def _check_inside(words: Sequence[str], names: Collection[str]) -> None:
         check_arguments(words[0], rest, names)
     if words[0] == "sysctl":
         _check_sysctl(words[1:])
+    # xtables start any program that is named as the one that loads modules; options may be shortened.
+    xtables = words[0].partition("-")[0] in ("iptables", "ip6tables", "ebtables", "arptables")
+    if xtables and any(word.startswith(("-M", "--modp")) for word in words):
+        raise Refused(f"another program: {' '.join(words)}")
 
 
 def _check_sysctl(words: Sequence[str]) -> None:

@@ -99,7 +99,8 @@ def _listed(missing: tuple[MissingPart, ...], style: Style) -> Iterator[str]:
 def _last_line(report: Report, style: Style) -> str:
     symbol, color = VERDICTS[report.verdict]
     question = report.question
-    ends = f"{question.source.name} {style.symbol('→')} {question.destination.name}"
+    port = f" {question.protocol} port {question.port}" if question.port is not None else ""
+    ends = f"{question.source.name} {style.symbol('→')} {question.destination.name}{port}"
     line = f"{ends}: {style.paint(style.symbol(symbol) + ' ' + report.verdict, color, 'bold')}"
     if not report.causes:
         return line

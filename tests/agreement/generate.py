@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
 from tests.agreement.changes import REGISTRY, Scene
 from tests.agreement.families import FAMILIES
 from tests.agreement.model import Draft, Endpoint
 from tests.agreement.plan import Change, Plan, Question, WarmUp
+from tests.agreement.rules import random_rules
 
 CHANGE_COUNTS = ((0, 14), (1, 34), (2, 29), (3, 23))
 """How many changes, and how often."""
 
+BESIDE_RULES = ((0, 75), (1, 25))
+"""The same where the rules are what is asked about."""
 
-def random_network(seed: int) -> Plan:
-    """The plan of this seed; the same in every process and on every machine. Touches nothing."""
+
+def random_network(seed: int, rules: bool = False) -> Plan:
+    """The plan of this seed; the same in every process and on every machine. Touches nothing.
+
+    `rules` puts rulesets on the network, and leaves more of it as it was.
+    """
     rng = random.Random(f"agreement-{seed}")
     names = list(FAMILIES)
     family = rng.choices(names, [FAMILIES[name][0] for name in names])[0]
@@ -24,13 +32,15 @@ def random_network(seed: int) -> Plan:
     extras(draft)
     question = ask(draft)
     warm_up = warming(draft, question)
+    if rules:
+        question = _other_protocol(draft, question)
     return Plan(
         seed=seed,
         family=family,
         namespaces=tuple(draft.roles),
         build=draft.build(),
         warm_up=warm_up,
-        changes=tuple(changes(draft, question)),
+        changes=tuple(_with_rules(draft, question) if rules else changes(draft, question)),
         question=question,
     )
 
@@ -87,6 +97,16 @@ def ask(draft: Draft) -> Question:
     )
 
 
+def _other_protocol(draft: Draft, question: Question) -> Question:
+    """Some of the questions are about a TCP connection or a UDP datagram; rarely nobody listens."""
+    rng = draft.rng
+    protocol = rng.choices(("icmp", "tcp", "udp"), (60, 22, 18))[0]
+    if protocol == "icmp":
+        return question
+    port, listening = rng.choice((80, 443, 53, 8080)), rng.random() < 0.93
+    return replace(question, protocol=protocol, port=port, listening=listening, size=56, df=False)
+
+
 def warming(draft: Draft, question: Question) -> tuple[WarmUp, ...]:
     """Pings before the changes: none, along the question, against it, between others."""
     rng = draft.rng
@@ -101,10 +121,17 @@ def warming(draft: Draft, question: Question) -> tuple[WarmUp, ...]:
     return tuple(rng.sample(pings, rng.randint(1, len(pings))))
 
 
-def changes(draft: Draft, question: Question) -> list[Change]:
+def _with_rules(draft: Draft, question: Question) -> list[Change]:
+    few = changes(draft, question, BESIDE_RULES)
+    return [*few, *random_rules(draft, question)]
+
+
+def changes(
+    draft: Draft, question: Question, counts: tuple[tuple[int, int], ...] = CHANGE_COUNTS
+) -> list[Change]:
     """Up to three changes that this network has a place for."""
     rng = draft.rng
-    count = rng.choices([n for n, _ in CHANGE_COUNTS], [weight for _, weight in CHANGE_COUNTS])[0]
+    count = rng.choices([n for n, _ in counts], [weight for _, weight in counts])[0]
     kinds = list(REGISTRY)
     scene = Scene(draft, question)
     done: list[Change] = []

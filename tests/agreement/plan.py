@@ -15,17 +15,19 @@ class Command:
     """One command, run inside one namespace of the plan.
 
     ``argv[0]`` is ``ip``, ``bridge`` or ``sysctl``; the latter takes a path below ``/proc/sys`` (with slashes,
-    as an interface name may hold dots) and a value.
+    as an interface name may hold dots) and a value. Changes may run other tools too, which read `text`.
     """
 
     namespace: str
     argv: tuple[str, ...]
+    text: str = ""
 
     def __str__(self) -> str:
         tool, *rest = self.argv
         if tool == "sysctl":
             return f"[{self.namespace}] echo {rest[1]} > /proc/sys/{rest[0]}"
-        return f"[{self.namespace}] {shlex.join((tool, *rest))}"
+        line = f"[{self.namespace}] {shlex.join((tool, *rest))}"
+        return f"{line} <<'END'\n{self.text.rstrip()}\nEND" if self.text else line
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class Question:
-    """Who pings whom, and how. ``by_name``: netdoctor is asked for the namespace and not for the address."""
+    """Who pings whom, and how. ``by_name``: netdoctor is asked for the namespace and not for the address.
+
+    With ``protocol`` tcp or udp it is who connects to ``port``; ``listening`` tells whether anybody waits there.
+    """
 
     source: str
     destination: str
@@ -55,6 +60,9 @@ class Question:
     from_address: str | None = None
     size: int = 56
     df: bool = False
+    protocol: str = "icmp"
+    port: int = 0
+    listening: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,4 +104,6 @@ def describe_question(question: Question) -> str:
         words += ["-s", str(question.size)]
     if question.df:
         words += ["-M", "do"]
+    if question.protocol != "icmp":
+        words += [question.protocol, str(question.port), "" if question.listening else "(nobody listens)"]
     return " ".join(words)

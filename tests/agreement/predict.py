@@ -60,6 +60,10 @@ def command_words(question: Question, real: dict[str, str]) -> tuple[str, ...]:
     """The command line of the question."""
     target = f"netns:{real[question.destination]}" if question.by_name else question.address
     words = ["why-no-ping", f"netns:{real[question.source]}", target, "--no-probe", "--json", "-v"]
+    if question.protocol != "icmp":
+        words = [
+            "why-no-connect", *words[1:3], f"--{question.protocol}", str(question.port), "--no-probe", "--json", "-v"
+        ]  # fmt: skip
     if question.from_address:
         words += ["--from", question.from_address]
     if question.size != 56:

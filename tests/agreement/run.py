@@ -42,6 +42,7 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--truth-only", action="store_true", help="do not ask netdoctor; show what the kernel refused"
     )
+    parser.add_argument("--rules", action="store_true", help="random rulesets on the networks")
     parser.add_argument("--repair", type=int, metavar="N", default=2,
                         help="run the fixes of every Nth unreachable seed (0: never; default 2)")  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write figures and outcomes")
@@ -49,10 +50,10 @@ def options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def one(seed: int, *, truth_only: bool, repair_every: int) -> Outcome:
+def one(seed: int, *, truth_only: bool, repair_every: int, rules: bool) -> Outcome:
     """The trial of one seed."""
     wanted = repair_every > 0 and seed % repair_every == 0
-    return run_trial(random_network(seed), None if truth_only else ask_netdoctor, wanted)
+    return run_trial(random_network(seed, rules), None if truth_only else ask_netdoctor, wanted)
 
 
 def outcomes(seeds: list[int], jobs: int, work: partial[Outcome]) -> Iterator[Outcome]:
@@ -73,9 +74,9 @@ def leave_politely() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-def keep(seed: int) -> int:
+def keep(seed: int, rules: bool) -> int:
     """Build one network with its changes, leave it up, and say how to ask about it."""
-    plan = random_network(seed)
+    plan = random_network(seed, rules)
     with World(plan, prefix=f"{KEPT}{seed}-", keep=True) as world:
         pinging.warm([(world.real(each.source), each.address) for each in plan.warm_up])
         for each in plan.changes:
@@ -114,9 +115,10 @@ def main(arguments: list[str] | None = None) -> int:
         remove(name for name in present() if name.startswith(KEPT))
         return 0
     if wanted.only and wanted.keep:
-        return max(keep(seed) for seed in wanted.only)
+        return max(keep(seed, wanted.rules) for seed in wanted.only)
     seeds = wanted.only or list(range(wanted.seed, wanted.seed + wanted.count))
-    work = partial(one, truth_only=wanted.truth_only, repair_every=1 if wanted.only else wanted.repair)
+    every = 1 if wanted.only else wanted.repair
+    work = partial(one, truth_only=wanted.truth_only, repair_every=every, rules=wanted.rules)
     done: list[Outcome] = []
     for outcome in outcomes(seeds, wanted.jobs, work):
         done.append(outcome)

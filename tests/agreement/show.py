@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from tests.agreement.plan import Plan
 from tests.agreement.predict import Prediction
+from tests.agreement.rules import PREFIX
 from tests.agreement.trial import Outcome
 
 
@@ -28,6 +30,7 @@ def in_full(outcome: Outcome) -> str:
         lines += [f"$ {' '.join(outcome.pinged.command)}", outcome.pinged.output.rstrip()]
         lines.append(f"first request answered: {outcome.pinged.answered or 'none'}")
         lines.append(f"echo requests were delivered in: {', '.join(outcome.answered_by) or 'no namespace'}")
+    lines += outcome.rules
     if outcome.prediction is not None:
         lines += _prediction(outcome.prediction)
     if outcome.repair is not None:
@@ -37,7 +40,8 @@ def in_full(outcome: Outcome) -> str:
             lines.append(outcome.repair.pinged.output.rstrip())
     if outcome.trouble:
         lines.append(outcome.trouble)
-    lines.append(f"again: python -m tests.agreement.run --only {outcome.plan.seed} [--keep]")
+    ruled = " --rules" if dialects(outcome.plan) else ""
+    lines.append(f"again: python -m tests.agreement.run{ruled} --only {outcome.plan.seed} [--keep]")
     return "\n".join(lines)
 
 
@@ -96,6 +100,10 @@ def figures(outcomes: list[Outcome]) -> dict[str, Any]:
         else None,
         "changes_by_kind": dict(sorted(Counter(c.kind for o in outcomes for c in o.plan.changes).items())),
         "refused_by_kind": dict(sorted(Counter(r.kind for o in outcomes for r in o.refused).items())),
+        "by_dialect": {
+            name: _group([o for o in outcomes if dialects(o.plan) == name])
+            for name in sorted({dialects(o.plan) for o in outcomes} - {""})
+        },
         "by_family": {name: _family(outcomes, name) for name in sorted({o.plan.family for o in outcomes})},
     }
 
@@ -105,7 +113,16 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def _family(outcomes: list[Outcome], name: str) -> str:
-    mine = [outcome for outcome in outcomes if outcome.plan.family == name]
+    return _group([outcome for outcome in outcomes if outcome.plan.family == name])
+
+
+def dialects(plan: Plan) -> str:
+    """The languages of the plan's rules, joined; empty without rules."""
+    kinds = sorted({each.kind for each in plan.changes if each.kind.startswith(PREFIX)})
+    return "+".join(kind.removeprefix(PREFIX) for kind in kinds)
+
+
+def _group(mine: list[Outcome]) -> str:
     up = sum(outcome.pinged is not None and outcome.pinged.reachable for outcome in mine)
     wrong = sum(outcome.judgement in ("disagree", "crash", "unknown", "broken") for outcome in mine)
     return f"{len(mine)} networks, {up} reachable, {wrong} not agreed"

@@ -16,6 +16,7 @@ from tests.agreement.ping import Pinged
 from tests.agreement.plan import Question
 from tests.agreement.predict import Prediction, ask_netdoctor
 from tests.agreement.repair import names_own_namespace
+from tests.agreement.rules import DIALECTS, PREFIX
 from tests.agreement.trial import Outcome, judge, run_trial
 from tests.agreement.world import present, sweep
 
@@ -36,6 +37,15 @@ def _nothing_left_behind() -> Iterator[None]:
 def test_the_same_seed_gives_the_same_network() -> None:
     for seed in range(200):
         assert random_network(seed) == random_network(seed)
+        assert random_network(seed, rules=True) == random_network(seed, rules=True)
+
+
+def test_rules_of_every_dialect_and_questions_of_every_protocol_come_up() -> None:
+    plans = [random_network(seed, rules=True) for seed in range(300)]
+    kinds = {change.kind for plan in plans for change in plan.changes}
+    assert {f"{PREFIX}{dialect}" for dialect in DIALECTS} <= kinds
+    assert {plan.question.protocol for plan in plans} == {"icmp", "tcp", "udp"}
+    assert all(any(change.kind.startswith(PREFIX) for change in plan.changes) for plan in plans)
 
 
 def test_every_family_and_every_kind_of_change_comes_up() -> None:
@@ -114,7 +124,7 @@ def test_prediction_agrees_with_the_kernel() -> None:
     print(f"{COUNT} networks from seed {SEED}")
     outcomes: list[Outcome] = []
     for seed in range(SEED, SEED + COUNT):
-        outcome = run_trial(random_network(seed), ask_netdoctor, with_repair=False)
+        outcome = run_trial(random_network(seed, rules=seed % 3 == 0), ask_netdoctor, with_repair=False)
         outcomes.append(outcome)
         if outcome.judgement != "agree":
             print(show.in_full(outcome))

@@ -6,6 +6,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 
+from tests.agreement import connect as connecting
 from tests.agreement import ping as pinging
 from tests.agreement.plan import Plan
 from tests.agreement.predict import Prediction, Predictor
@@ -28,6 +29,7 @@ class Outcome:
     seconds: float = 0.0
     trouble: str = ""
     real: dict[str, str] = field(default_factory=dict)
+    rules: tuple[str, ...] = ()
 
 
 def judge(prediction: Prediction, pinged: pinging.Pinged) -> str:
@@ -62,19 +64,35 @@ def _in_world(world: World, predict: Predictor | None, with_repair: bool) -> Out
     real = {name: world.real(name) for name in plan.namespaces}
     pinging.warm([(real[each.source], each.address) for each in plan.warm_up])
     refused = tuple(world.change())
+    with connecting.listener(real, question):
+        return _asked(world, predict, with_repair, real, refused)
+
+
+def _asked(
+    world: World,
+    predict: Predictor | None,
+    with_repair: bool,
+    real: dict[str, str],
+    refused: tuple[Refusal, ...],
+) -> Outcome:
+    plan, question = world.plan, world.plan.question
     # netdoctor first: it only reads, while a ping leaves neighbours and forwarding entries behind.
     prediction = predict(question, real) if predict else None
     address = question.address
     if question.by_name and prediction and prediction.address:
         address = prediction.address
     before = world.heard()
-    pinged = pinging.ping(real[question.source], question, address)
+    if question.protocol == "icmp":
+        pinged = pinging.ping(real[question.source], question, address)
+    else:
+        pinged = connecting.connect(real, question, address)
     answered_by = tuple(name for name, count in world.heard().items() if count > before[name])
     if prediction is None:
         return Outcome(plan, "truth", pinged, answered_by, refused=refused, real=real)
+    judgement = judge(prediction, pinged)
+    rules = world.rules() if judgement != "agree" else ()
     mended = None
-    if with_repair and prediction.verdict == "unreachable" and not pinged.reachable:
+    icmp = question.protocol == "icmp"
+    if with_repair and icmp and prediction.verdict == "unreachable" and not pinged.reachable:
         mended = repair(world, question, address, prediction.report["causes"])
-    return Outcome(
-        plan, judge(prediction, pinged), pinged, answered_by, prediction, refused, mended, real=real
-    )
+    return Outcome(plan, judgement, pinged, answered_by, prediction, refused, mended, real=real, rules=rules)

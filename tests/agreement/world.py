@@ -17,6 +17,7 @@ from tests.agreement.plan import Command, Plan
 
 PREFIX = "ndag"
 SETTLE_SECONDS = 2.5
+SHOW_RULES = (("iptables-legacy-save", "-c"), ("nft", "list", "ruleset"), ("ipset", "save"))
 
 
 class BuildError(Exception):
@@ -89,9 +90,10 @@ class World:
             except OSError as error:
                 return str(error)
             return ""
-        done = subprocess.run(
-            [words[0], "-n", space, *words[1:]], capture_output=True, text=True, check=False
-        )
+        line = [words[0], "-n", space, *words[1:]]
+        if words[0] not in ("ip", "bridge"):
+            line = ["ip", "netns", "exec", space, *words]
+        done = subprocess.run(line, input=command.text, capture_output=True, text=True, check=False)
         return (
             "" if done.returncode == 0 else (done.stderr or done.stdout).strip() or f"exit {done.returncode}"
         )
@@ -106,6 +108,20 @@ class World:
                     refused.append(Refusal(each.kind, command, reason))
         self.settle()
         return refused
+
+    def rules(self) -> tuple[str, ...]:
+        """What the tools show of the rules in each namespace that was given some, counters included."""
+        given = sorted(
+            {command.namespace for each in self.plan.changes for command in each.commands if command.text}
+        )
+        shown = []
+        for name in given:
+            for words in SHOW_RULES:
+                line = ["ip", "netns", "exec", self.real(name), *words]
+                done = subprocess.run(line, capture_output=True, text=True, check=False)
+                if done.stdout.strip():
+                    shown.append(f"[{name}] {' '.join(words)}\n{done.stdout.rstrip()}")
+        return tuple(shown)
 
     # waiting
 

@@ -2,7 +2,7 @@
 
 `netdoctor why-no-ping` on a node with 10 and with 250 pods, and the shell loop that reads the same namespaces with ip
 and bridge. Warm means that the two pods know each other's lladdr; cold that they must ask, so that the path includes an
-ARP request which the bridge floods to every pod.
+ARP request which the bridge floods to every pod. The last part compares few rules of netfilter with many.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from statistics import median
 
+from tests.bench import netfilter
 from tests.bench.node import NODE, forget, meet, node, pod
 
 FEW, MANY = 10, 250
@@ -69,17 +70,19 @@ def measure(runs: int, *, cold: bool) -> dict[str, float]:
 
 
 def main() -> int:
-    """Measure warm and cold, print, and return 1 where a ratio misses its target."""
+    """Measure the parts, print, and return 1 where a ratio misses its target."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=4, help="how often each network is built; default: 4")
     parser.add_argument("--cold", action="store_true", help="measure only with empty neighbour caches")
     parser.add_argument("--warm", action="store_true", help="measure only with filled ones")
+    parser.add_argument("--netfilter", action="store_true", help="measure only few rules against many")
     args = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit("bench: needs root, to build networks in namespaces")
     missed = False
-    for label, wanted in (("warm", args.warm or not args.cold), ("cold", args.cold or not args.warm)):
-        if not wanted:
+    everything = not (args.warm or args.cold or args.netfilter)
+    for label, wanted in (("warm", args.warm), ("cold", args.cold)):
+        if not (wanted or everything):
             continue
         got = measure(args.runs, cold=label == "cold")
         growth, share = got["many"] / got["few"], got["many"] / got["shell"]
@@ -89,6 +92,8 @@ def main() -> int:
         print(f"{label}: {MANY} pods / {FEW} pods: {growth:.2f} (target: at most {GROWTH})")
         print(f"{label}: netdoctor / shell loop, {MANY} pods: {share:.3f} (target: below {SHARE})")
         missed = missed or growth > GROWTH or share >= SHARE
+    if args.netfilter or everything:
+        missed = netfilter.report(args.runs, netdoctor) or missed
     return 1 if missed else 0
 
 

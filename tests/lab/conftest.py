@@ -13,13 +13,24 @@ from netdoctor.lab.records import FixtureError
 
 # Side by side with another run on the same machine, and never with names that a user's lab has.
 PREFIX = f"ndt{os.getpid()}-"
+PROGRAMS = (
+    "ip",
+    "bridge",
+    "ping",
+    "iptables-legacy",
+    "iptables-nft",
+    "nft",
+    "ipset",
+    "ebtables-nft",
+    "arptables-nft",
+)
 
 
 def _missing() -> str | None:
     """Say what keeps the lab from being built here, or None."""
     if os.geteuid() != 0:
         return "the lab needs root (it makes network namespaces)"
-    absent = [program for program in ("ip", "bridge", "ping") if shutil.which(program) is None]
+    absent = [program for program in PROGRAMS if shutil.which(program) is None]
     return f"not installed: {', '.join(absent)}" if absent else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netdoctor.lab import Gate, Refused
+from netdoctor.lab import Gate, Refused, firewall
 from netdoctor.lab.netns import sysctl_path
 from netdoctor.lab.words import namespace_of
 
@@ -21,6 +21,9 @@ NAMES = ("ndx-bridge-a", "ndx-bridge-h")
         "nsenter --net=/run/netns/ndx-bridge-a sysctl -w net/ipv4/conf/flannel.1/rp_filter=0",
         "nsenter --net=/var/run/netns/ndx-bridge-a -- ip link set eth0 up",
         "ip -n ndx-bridge-a link set eth9 netns ndx-bridge-h",
+        "ip netns exec ndx-bridge-a iptables-nft -t nat -D POSTROUTING -m statistic --mode random -j MASQUERADE",
+        "ip netns exec ndx-bridge-a nft delete rule inet filter forward handle 4",
+        "ip netns exec ndx-bridge-a ipset add allowed 10.0.0.1",
     ],
 )
 def test_reads_the_namespace(line: str) -> None:
@@ -45,6 +48,9 @@ def test_reads_the_namespace(line: str) -> None:
         "ip netns exec ndx-bridge-a ip netns exec other ip link",
         "ip netns exec ndx-bridge-a sysctl -w kernel.panic=1",
         "ip netns exec ndx-bridge-a sysctl -p /tmp/x",
+        "ip netns exec ndx-bridge-a iptables-nft --modprobe=/tmp/x -L",
+        "ip netns exec ndx-bridge-a iptables -M/tmp/x -L",
+        "ip netns exec ndx-bridge-a iptables-restore /tmp/x",
         "ip netns delete ndx-bridge-a",
         "nsenter -t 1 -n ip link set eth0 down",
         "nsenter --net=/proc/1/ns/net ip link set eth0 down",
@@ -84,6 +90,43 @@ def test_a_batch_line_cannot_carry_another() -> None:
 )
 def test_sysctl_names(setting: str, path: str) -> None:
     assert str(sysctl_path(setting)) == path
+
+
+@pytest.mark.parametrize(
+    ("program", "line"),
+    [
+        ("nft", 'include "/tmp/x"'),
+        ("nft", "list ruleset"),
+        ("nft", 'add table ip x ; include "/tmp/x"'),
+        ("nft", "-f /tmp/x"),
+        ("iptables-nft", "*nat"),
+        ("iptables-nft", "-A FORWARD --modprobe=/tmp/x"),
+        ("iptables-legacy", "-M /tmp/x -A FORWARD"),
+        ("ebtables-nft", "--atomic-file /tmp/x -L"),
+        ("ipset", "-file /tmp/x list"),
+        ("ipset", "add allowed 10.0.0.1 -file /tmp/x"),
+        ("ipset", "add allowed 10.0.0.1\ndestroy"),
+        ("sh", "-c true"),
+    ],
+)
+def test_rules_stay_in_the_namespace(program: str, line: str) -> None:
+    with pytest.raises(Refused):
+        firewall.check(program, line.split(" "))
+
+
+def test_rules_of_one_table_go_in_one_section() -> None:
+    lines = [
+        ["-N", "X"],
+        ["-A", "FORWARD", "-m", "comment", "--comment", "two words", "-j", "X"],
+        ["-t", "nat", "-A", "POSTROUTING", "-j", "MASQUERADE"],
+    ]
+    assert list(firewall.runs("iptables-nft", lines)) == [
+        (
+            ["iptables-nft-restore", "--wait", "10", "--noflush"],
+            '*filter\n-N X\n-A FORWARD -m comment --comment "two words" -j X\nCOMMIT\n'
+            "*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n",
+        )
+    ]
 
 
 @pytest.mark.parametrize("setting", ["kernel.panic", "net/../kernel/panic", "net"])

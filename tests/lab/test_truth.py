@@ -58,7 +58,12 @@ def _judge(fault: Fault, prefix: str) -> list[str]:
             return [] if lab.ping() else ["said to work, and the ping is not answered"]
         if lab.ping():
             return ["said to be broken, and the ping is answered"]
-        return _cure(fault, lab) if fault.accept_repair else []
+        return _cure(fault, lab) if fault.accept_repair or _curable(fault) else []
+
+
+def _curable(fault: Fault) -> bool:
+    """What no command of netdoctor mends may still have a cure: a listener that is started."""
+    return all(cause.repair for cause in fault.expect.causes)
 
 
 def _cure(fault: Fault, lab: Lab) -> list[str]:

@@ -58,7 +58,7 @@ def test_no_module_is_too_long(folder: str) -> None:
     assert not long
 
 
-@pytest.mark.parametrize("words", [[], ["why-no-ping"], ["snapshot"], ["checks"], ["lab"]])
+@pytest.mark.parametrize("words", [[], ["why-no-ping"], ["why-no-connect"], ["snapshot"], ["checks"], ["lab"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     program = (
         "import sys\n"
@@ -76,7 +76,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
 def test_help_shows_every_command_and_every_exit_code() -> None:
     command = [sys.executable, "-m", "netdoctor", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    for word in ("why-no-ping", "snapshot", "checks", "explain", "lab", "70 ", "130 "):
+    for word in ("why-no-ping", "why-no-connect", "snapshot", "checks", "explain", "lab", "70 ", "130 "):
         assert word in text
 
 

@@ -36,6 +36,7 @@ from netdoctor.facts.records import (
     Rule,
     Ruleset,
 )
+from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import TableHost, TableNamespace
 from netdoctor.fix.prefix import address_routes
 from netdoctor.kernel.conversation import Ping, converse
@@ -61,7 +62,7 @@ class Ns:
         self._addresses = [Address(1, 2, "127.0.0.1", 8, "127.0.0.1", scope=RT_SCOPE_HOST)]
         self._routes: list[Route] = []
         self._tables: dict[str, list[Any]] = {
-            key: [] for key in ("nexthops", "neighbours", "fdb", "vlans", "rulesets")
+            key: [] for key in ("nexthops", "neighbours", "fdb", "vlans", "rulesets", "sockets")
         }
         self._rules: tuple[Rule, ...] = RULES
         self._sysctls: dict[str, str] = {}
@@ -162,7 +163,7 @@ class Ns:
     def ruleset(self, family: str, dev: str | None = None) -> Ns:
         """Load rules that the twin does not model."""
         ifindex = self.index(dev) if dev else None
-        self._tables["rulesets"].append(Ruleset("nft", family, f"{family} rules", ("nft",), ifindex))
+        self._tables["rulesets"].append(Ruleset("bpf", family, f"{family} rules", ("nft",), ifindex))
         return self
 
     def sysctl(self, **values: int) -> Ns:
@@ -198,6 +199,14 @@ class Ns:
     def mac(self, dev: str) -> str:
         """Return the lladdr of a device."""
         return self.link(dev).address or ""
+
+    def listens(self, proto: str, port: int, address: str = "0.0.0.0", **fields: Any) -> Ns:
+        """Add a socket that listens (TCP) or is bound (UDP); `dev` binds it to a device."""
+        family = 10 if ":" in address else 2
+        fields["ifindex"] = self.index(fields.pop("dev")) if "dev" in fields else 0
+        fields.setdefault("backlog", 16 if proto == "tcp" else 0)
+        self._tables["sockets"].append(Socket(proto, family, address, port, **fields))
+        return self
 
     def at(self, dev: str) -> Place:
         """Return the place of a device."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from netdoctor.cli import main, out, why
+from netdoctor.cli import connect, main, out, why
+from netdoctor.endpoints import Request
 from netdoctor.errors import NetdoctorError, UsageError
 from netdoctor.report import Report, Verdict
 from tests.unit.reports import report
@@ -79,6 +80,18 @@ def test_a_bug_is_code_70_and_a_traceback_only_when_asked(
         ["no-such-command"],
         ["--no-such-option"],
         ["why-no-ping", "a", "b", "--snapshot", "x", "--snapshot", "y"],
+        ["why-no-ping", "a", "b", "--tcp", "80"],
+        ["why-no-connect", "a", "b"],
+        ["why-no-connect", "a", "--tcp", "80"],
+        ["why-no-connect", "a", "b", "--tcp", "80", "--udp", "53"],
+        ["why-no-connect", "a", "b", "--tcp", "0"],
+        ["why-no-connect", "a", "b", "--tcp", "65536"],
+        ["why-no-connect", "a", "b", "--udp", "-1"],
+        ["why-no-connect", "a", "b", "--udp", "\u0664"],
+        ["why-no-connect", "a", "b", "--udp", "dns"],
+        ["why-no-connect", "a", "b", "--tcp", "80", "--size", "100"],
+        ["why-no-connect", "a", "b", "--tcp", "80", "--df"],
+        ["why-no-connect", "a", "b", "--udp", "53", "--size", "65508"],
     ],
 )
 def test_bad_usage_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
@@ -87,6 +100,30 @@ def test_bad_usage_is_one_line_and_code_2(capsys: pytest.CaptureFixture[str], wo
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert captured.err.startswith("netdoctor: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["--tcp", "80"], ("tcp", 80, 0, False)),
+        (["--udp", "65535"], ("udp", 65535, 56, False)),
+        (["--udp", "1", "--size", "1200", "--df"], ("udp", 1, 1200, True)),
+    ],
+)
+def test_why_no_connect_asks_for_a_port(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], asked: tuple[str, int, int, bool]
+) -> None:
+    seen: list[Request] = []
+
+    def answer(request: Request, snapshots: list[str]) -> Report:
+        seen.append(request)
+        return report("reachable")
+
+    monkeypatch.setattr(connect, "answer", answer)
+    assert main(["why-no-connect", "a", "b", "--from", "10.0.0.1", *words]) == 0
+    (request,) = seen
+    assert (request.source, request.destination, request.from_address) == ("a", "b", "10.0.0.1")
+    assert (request.protocol, request.port, request.size, request.df) == asked
 
 
 def test_json_on_stdout_and_nothing_else(

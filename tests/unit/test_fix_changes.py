@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
+from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.host import NamespaceFacts
 from netdoctor.facts.links import IFF_BROADCAST, IFF_LOWER_UP, IFF_NOARP, IFF_UP, Link, Macvlan, Vxlan
 from netdoctor.facts.overlay import Draft
@@ -21,6 +23,7 @@ from netdoctor.facts.records import (
 )
 from netdoctor.fix.carrier import CarrierOn
 from netdoctor.fix.change import Change
+from netdoctor.fix.firewall import AllowBefore, Allowed, DeleteFirewallRule, Spot, SwapInRule
 from netdoctor.fix.flush import FlushNeighbour, FlushRouteCache
 from netdoctor.fix.layer2 import (
     AddFdb,
@@ -47,6 +50,7 @@ from netdoctor.fix.layer3 import (
     SetSysctl,
 )
 from netdoctor.fix.macvlan import AddMacvlan, AddMacvlanSource
+from netdoctor.fix.masquerade import Masquerade
 from netdoctor.fix.move import Arrive, Leave, Rewire
 from netdoctor.fix.ports import LeaveBridge, ProxyArpOff
 from netdoctor.fix.vxlan import AddRemote, CreateVxlan, RecreateVxlan, ReplaceRemote, SetVxlan
@@ -62,6 +66,21 @@ STATIC = FdbEntry(VB, MAC, NUD_NOARP, master=BR0)
 REMOTE = FdbEntry(VX0, MAC, NUD_PERMANENT, dst="192.0.2.9")
 NEW_VXLAN = Link(30, "vx9", IFF_UP | IFF_BROADCAST | IFF_LOWER_UP, 1450, "vxlan", MAC, vxlan=VXLAN)
 ADDRESS = Address(ETH1, 2, "10.5.0.1", 24, "10.5.0.1")
+DROP_TCP, DROP_ALL = "-A FORWARD -s 10.0.0.5/32 -p tcp -j DROP", "-A FORWARD -j DROP"
+SAVED = FirewallText(
+    "legacy", "ip", "iptables-legacy-save", "filter",
+    f"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n[2:120] {DROP_TCP}\n[0:0] {DROP_ALL}\nCOMMIT\n",
+)  # fmt: skip
+SAVED_NAT = FirewallText("nft", "ip", "iptables-nft-save", "nat", "*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n")
+CHAIN = {"family": "inet", "table": "t", "chain": "forward"}
+NATIVE_RULES = [{"rule": {**CHAIN, "handle": 4, "expr": [{"accept": None}]}},
+                {"rule": {**CHAIN, "handle": 9, "expr": [{"drop": None}]}}]  # fmt: skip
+NATIVE = FirewallText("nft", "inet", "nft", "t", json.dumps({"nftables": NATIVE_RULES}))
+SECOND, NATIVE_SECOND = (
+    Spot("legacy", "ip", "filter", "FORWARD", 2),
+    Spot("nft", "inet", "t", "forward", 2, 9),
+)
+TO_PORT = Allowed("10.0.0.5", "10.0.0.9", 6, 80)
 
 Facts = Callable[[NamespaceFacts], bool]
 
@@ -80,7 +99,20 @@ def bench() -> Ns:
         Route(2, 254, "10.7.0.0", 16, nexthops=(NextHop(8, flags=RTNH_F_LINKDOWN),)),
     ]
     ns._tables["fdb"] += [STATIC, REMOTE]
+    ns._tables["firewall"] = [SAVED, SAVED_NAT, NATIVE]
     return ns.rule(100, 7, src="10.0.0.0", src_len=24)
+
+
+def rules_of(facts: NamespaceFacts, table: FirewallText) -> list[str]:
+    """The rules of a table in save format, without counters."""
+    text = next(item.text for item in facts.firewall if item.table == table.table)
+    return [line.partition("] ")[2] for line in text.splitlines() if line.startswith("[")]
+
+
+def handles(facts: NamespaceFacts) -> list[int | None]:
+    """The handles of the native rules; one that was put there has none."""
+    text = next(item.text for item in facts.firewall if item.tool == "nft")
+    return [item["rule"].get("handle") for item in json.loads(text)["nftables"]]
 
 
 def link(facts: NamespaceFacts, index: int) -> Link:
@@ -271,6 +303,45 @@ ROWS: list[tuple[Change, str, Facts]] = [
         Arrive(1, Link(30, "eth7", IFF_BROADCAST, 1500, "veth", MAC, iflink=2), 9),
         "",
         lambda f: 9 in f.nsids.values() and not link(f, 30).up,
+    ),
+    (
+        AllowBefore(1, SECOND, TO_PORT),
+        "nsenter --net=/run/netns/n iptables-legacy -t filter -I FORWARD 2"
+        " -s 10.0.0.5/32 -d 10.0.0.9/32 -p tcp -m tcp --dport 80 -j ACCEPT",
+        lambda f: rules_of(f, SAVED)
+        == [DROP_TCP, "-A FORWARD -s 10.0.0.5/32 -d 10.0.0.9/32 -p tcp -m tcp --dport 80 -j ACCEPT", DROP_ALL],
+    ),
+    (
+        AllowBefore(1, Spot("legacy", "ip", "filter", "INPUT"), Allowed("10.0.0.5", "10.0.0.9")),
+        "nsenter --net=/run/netns/n iptables-legacy -t filter -A INPUT"
+        " -s 10.0.0.5/32 -d 10.0.0.9/32 -p icmp -j ACCEPT",
+        lambda f: "-A INPUT -s 10.0.0.5/32 -d 10.0.0.9/32 -p icmp -j ACCEPT" in rules_of(f, SAVED),
+    ),
+    (
+        AllowBefore(1, NATIVE_SECOND, TO_PORT),
+        "nsenter --net=/run/netns/n nft insert rule inet t forward position 9"
+        " ip saddr 10.0.0.5 ip daddr 10.0.0.9 tcp dport 80 accept",
+        lambda f: handles(f) == [4, None, 9],
+    ),
+    (
+        DeleteFirewallRule(1, SECOND),
+        "nsenter --net=/run/netns/n iptables-legacy -t filter -D FORWARD 2",
+        lambda f: rules_of(f, SAVED) == [DROP_TCP],
+    ),
+    (
+        DeleteFirewallRule(1, NATIVE_SECOND),
+        "nsenter --net=/run/netns/n nft delete rule inet t forward handle 9",
+        lambda f: handles(f) == [4],
+    ),
+    (
+        SwapInRule(1, Spot("legacy", "ip", "filter", "FORWARD", 1), DROP_TCP, "10.0.0.5", "10.0.0.7"),
+        "nsenter --net=/run/netns/n iptables-legacy -t filter -R FORWARD 1 -s 10.0.0.7/32 -p tcp -j DROP",
+        lambda f: rules_of(f, SAVED) == [DROP_TCP.replace("10.0.0.5", "10.0.0.7"), DROP_ALL],
+    ),
+    (
+        Masquerade(1, Spot("nft", "ip", "nat", "POSTROUTING"), "10.0.0.0/24", "eth1"),
+        "nsenter --net=/run/netns/n iptables-nft -t nat -A POSTROUTING -s 10.0.0.0/24 -o eth1 -j MASQUERADE",
+        lambda f: rules_of(f, SAVED_NAT) == ["-A POSTROUTING -s 10.0.0.0/24 -o eth1 -j MASQUERADE"],
     ),
     (Rewire(1, ETH0, 30, 9), "", lambda f: link(f, ETH0).iflink == 30 and 9 in f.nsids.values()),
 ]  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from netdoctor.diagnosis import Answer, ask
-from netdoctor.facts.records import NextHop, Route
+from netdoctor.facts.firewall import FirewallText
+from netdoctor.facts.records import NextHop, Route, Ruleset
 from netdoctor.kernel.doubts import doubts
 from netdoctor.kernel.endings import ArpNotAnswered, EchoIgnored, NotForwardedByBridge
 from netdoctor.question import End, Question
@@ -56,7 +57,7 @@ def test_legs_that_end_differently_are_unknown(dead: str) -> None:
         ("b", "ip", "unknown"),
     ],
 )
-def test_rules_of_a_family_that_the_packet_meets_make_an_answer_doubtful(
+def test_what_is_loaded_and_not_modelled_makes_an_answer_doubtful(
     where: str, family: str, verdict: str
 ) -> None:
     net = routed()
@@ -68,12 +69,51 @@ def test_rules_of_a_family_that_the_packet_meets_make_an_answer_doubtful(
     ("family", "calls", "verdict"),
     [("ip", 0, "reachable"), ("ip", 1, "unknown"), ("bridge", 0, "unknown"), ("inet", 1, "unknown")],
 )
-def test_a_bridged_packet_meets_ip_rules_only_through_br_netfilter(
+def test_a_bridged_packet_meets_what_is_at_ip_only_through_br_netfilter(
     family: str, calls: int, verdict: str
 ) -> None:
     net = bridged(nf_call_iptables=bool(calls))
     net["h"].ruleset(family)
     assert answer(net, "a", "b", B).verdict == verdict
+
+
+def table(name: str, rule: str = "", error: str | None = None) -> FirewallText:
+    """A table of ip, written by iptables-nft, with one rule in its chain FORWARD."""
+    lines = f"*{name}\n:FORWARD ACCEPT [0:0]\n{rule}\nCOMMIT\n" if error is None else ""
+    return FirewallText("nft", "ip", "iptables-nft-save", name, lines, error=error)
+
+
+def filtered(*tables: FirewallText) -> Net:
+    """The routed network, the router's tables loaded: as rules, and as what the kernel says is loaded."""
+    net = routed()
+    loaded = [Ruleset("nft", "ip", f"table ip {one.table}", ("nft", "list", "ruleset")) for one in tables]
+    net["r"]._tables.update(firewall=list(tables), rulesets=loaded)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"),
+    [
+        ("-A FORWARD -d 10.2.0.2/32 -j ACCEPT", "reachable"),
+        ("-A FORWARD -d 10.2.0.2/32 -j DROP", "unreachable"),
+        ("-A FORWARD -d 10.2.0.9/32 -j DROP", "reachable"),
+        ("-A FORWARD -m quirk --odd -j DROP", "unknown"),
+    ],
+)
+def test_rules_that_were_read_are_walked_and_not_doubted(rule: str, verdict: str) -> None:
+    assert answer(filtered(table("filter", rule)), "a", "b", "10.2.0.2").verdict == verdict
+
+
+def test_a_table_that_could_not_be_read_is_doubted_and_no_other() -> None:
+    net = filtered(table("filter", "-A FORWARD -j ACCEPT"), table("mangle", error="iptables-nft-save failed"))
+    (doubt,) = doubts(net.walk("a", "10.2.0.2"))
+    assert (doubt.what, doubt.at.inode) == ("table ip mangle", net["r"].inode)
+    assert answer(net, "a", "b", "10.2.0.2").verdict == "unknown"
+
+
+def test_a_rule_that_drops_is_an_answer_though_another_table_is_unread() -> None:
+    net = filtered(table("filter", "-A FORWARD -j DROP"), table("mangle", error="iptables-nft-save failed"))
+    assert answer(net, "a", "b", "10.2.0.2").verdict == "unreachable"
 
 
 @pytest.mark.parametrize(("dev", "verdict"), [("va", "unknown"), ("vb", "unknown"), ("vc", "reachable")])

@@ -10,6 +10,7 @@ from netdoctor.facts.records import IFA_F_SECONDARY, RT_SCOPE_HOST, RT_SCOPE_LIN
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.input import InputWay, Refused, route_input, validate_source
 from netdoctor.kernel.output import route_output
+from netdoctor.kernel.packet import Flow, Ip
 from netdoctor.kernel.source import confirm_address, select_address
 from netdoctor.kernel.walk import Walk
 from tests.unit.networks import Net, Ns
@@ -218,7 +219,8 @@ def test_a_rule_of_ones_own_makes_the_check_a_full_one() -> None:
 def came(ns: Ns, src: str, dst: str, dev: str = "eth0") -> str:
     net = Net("n")
     net.all["n"] = ns
-    way = route_input(Walk(net.host()), ns.view(), ns.link(dev), src, dst)
+    packet = Ip(Flow("request"), src, dst, 64, 84)
+    way = route_input(Walk(net.host()), ns.view(), ns.link(dev), packet)
     if isinstance(way, Refused):
         return way.why
     assert isinstance(way, InputWay)
