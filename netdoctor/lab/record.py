@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,8 +31,8 @@ from netdoctor.lab.netns import FOLDER
 from netdoctor.lab.records import Fault
 from netdoctor.snapshot import Snapshot, decode, take
 
-#: Recording builds under names of its own, beside a lab that somebody may have standing.
-BUILD_PREFIX = "ndrec-"
+#: Recording builds under names of its own, beside a lab that somebody may have standing and beside another recording.
+BUILD_PREFIX = f"ndrec{os.getpid()}-"
 SUFFIX = ".json.gz"
 #: A recording has no date: made again from the same facts it is the same file.
 TIMELESS = "1970-01-01T00:00:00Z"
