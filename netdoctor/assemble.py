@@ -7,6 +7,7 @@ from netdoctor.facts.host import Host
 from netdoctor.facts.records import AF_INET6
 from netdoctor.fix.change import commands
 from netdoctor.kernel.endings import Answered, Ending
+from netdoctor.kernel.netfilter.traverse import Hit
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, Place
 from netdoctor.kernel.topology import link_at, named
 from netdoctor.kernel.walk import Step, Walk
@@ -25,6 +26,7 @@ from netdoctor.report import (
     PacketPart,
     PathPart,
     QuestionPart,
+    RulePart,
     StepPart,
     Verdict,
 )
@@ -157,6 +159,14 @@ def _step(host: Host, step: Step) -> StepPart:
         step.action,
         step.detail,
         packet_part(step.carries),
+        tuple(_rule(fact) for fact in step.facts if isinstance(fact, Hit)),
+    )
+
+
+def _rule(hit: Hit) -> RulePart:
+    where = hit.place
+    return RulePart(
+        where.backend, where.family, where.table, where.chain, hit.number, hit.text, hit.verdict
     )
 
 

@@ -105,8 +105,20 @@ class PacketPart(Part, frozen=True):
     outer: str | None
 
 
+class RulePart(Part, frozen=True):
+    """A rule that did something to the packet: where it stands, its number in the chain, its text, what it did."""
+
+    backend: Literal["legacy", "nft"]
+    family: str
+    table: str
+    chain: str
+    rule: int
+    rule_text: str
+    verdict: str
+
+
 class StepPart(Part, frozen=True):
-    """One thing that happened to the packet. `node` names a node of the path graph."""
+    """One thing that happened to the packet. `node` names a node of the path graph; `rules` are those it met there."""
 
     node: str
     host: str | None
@@ -116,6 +128,7 @@ class StepPart(Part, frozen=True):
     action: str
     detail: str
     packet: PacketPart
+    rules: tuple[RulePart, ...] = ()
 
 
 class LegPart(Part, frozen=True):

@@ -16,6 +16,7 @@ OUTCOMES = {
 }
 
 _PASSING = ("receive", "transmit")
+_LEADING = ("jump ", "goto ", "return")
 
 
 def path_lines(report: Report, style: Style, *, verbose: bool) -> Iterator[str]:
@@ -81,9 +82,17 @@ def _device(step: StepPart) -> str:
 
 
 def _told(run: list[StepPart]) -> str:
-    """What happened at the device, in one line. That it came in or went out says the drawing itself."""
-    details = [step.detail for step in run if step.stage not in _PASSING] or [run[-1].detail]
+    """What happened at the device, in one line. That it came in or went out says the drawing itself.
+
+    Rules that only led from chain to chain are left to the long form.
+    """
+    worth = [step for step in run if step.stage not in _PASSING and not _led_only(step)]
+    details = [step.detail for step in worth] or [run[-1].detail]
     return "; ".join(dict.fromkeys(details))
+
+
+def _led_only(step: StepPart) -> bool:
+    return bool(step.rules) and all(rule.verdict.startswith(_LEADING) for rule in step.rules)
 
 
 def _several_hosts(leg: LegPart) -> bool:
@@ -122,6 +131,9 @@ def _steps(leg: LegPart, style: Style) -> Iterator[str]:
         lines = style.wrap(f"{place}: {step.stage} {step.action}: {step.detail}", "      ", first=head)
         yield style.paint(lines[0][: len(head)], color) + lines[0][len(head) :]
         yield from lines[1:]
+        for rule in step.rules:
+            text = f"{rule.table} {rule.chain} {rule.rule}: {rule.rule_text}"
+            yield from style.wrap(text, "        ", first="      ")
         if step.packet != previous:
             yield from (
                 style.paint(line, "dim") for line in style.wrap(_packet(step.packet, style), "      ")

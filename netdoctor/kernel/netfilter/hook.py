@@ -220,7 +220,13 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
     hits = [hit for hit in result.hits if hit.rule is not None]
     if not hits:
         return step
-    detail = "; ".join(f"{hit.place.table} {hit.place.chain} rule {hit.number}: {hit.text}" for hit in hits)
+    # What merely leads from chain to chain is among the step's facts; what ends the packet, the ending tells.
+    did = [hit for hit in hits if hit.verdict != "return" and not hit.verdict.startswith(("jump ", "goto "))]
+    told = [
+        f"rule {hit.number} of {hit.place.table} {hit.place.chain}: {hit.verdict}"
+        for hit in (did if result.verdict == "accept" else did[:-1])
+    ]
+    detail = "; ".join(told) or f"{where.table} {where.chain}"
     return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, tuple(hits))
 
 
