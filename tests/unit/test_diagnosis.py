@@ -14,12 +14,13 @@ from netdoctor.fix.effect import effect, undoes
 from netdoctor.fix.firewall import AllowBefore, Allowed, DeleteFirewallRule, Spot
 from netdoctor.fix.layer3 import AddRoute, DeleteRoute, SetSysctl
 from netdoctor.kernel.endings import Ending
-from netdoctor.kernel.packet import Place
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, IPPROTO_UDP, Place
 from netdoctor.lab import load_faults
 from netdoctor.lab.record import load_recording, request
 from netdoctor.question import End, Question
 from netdoctor.report import Report
 from netdoctor.snapshot import snapshot_host
+from netdoctor.wording import refusal
 from tests.unit.networks import Net, routed
 from tests.unit.test_fix_changes import bench
 from tests.unit.test_kernel_ip import forked
@@ -143,3 +144,39 @@ def test_what_takes_a_change_back_is_known_for_that(first: Change, second: Chang
     facts = bench().sysctl(ip_forward=1, conf__all__rp_filter=1).facts()
     host = TableHost("here", (facts,))
     assert undoes(effect(applied(host, (first,)), (second,)), effect(host, (first,))) is back
+
+
+@pytest.mark.parametrize(
+    ("key", "fate"),
+    [
+        (
+            "reject-admin-prohibited",
+            'the request is rejected (icmp-admin-prohibited; ping says "Packet filtered")',
+        ),
+        (
+            "tcp-reset-by-rule-legacy",
+            'the SYN is rejected (tcp-reset; the program gets "Connection refused")',
+        ),
+        (
+            "udp-port-rejected",
+            'the datagram is rejected (icmp-port-unreachable; the program gets "Connection refused")',
+        ),
+        ("reject-reply", "the reply is rejected (icmp-port-unreachable)"),
+        ("forward-rule-drop-nft", "the request is lost"),
+    ],
+)
+def test_the_summary_says_what_the_sender_is_told(key: str, fate: str) -> None:
+    """What a program and ping(8) are told was measured: connect(2) and recv(2) against each --reject-with."""
+    assert f": {fate}: " in recorded(f"two-bridges/{key}").summary
+
+
+@pytest.mark.parametrize(
+    ("reject", "proto", "seen"),
+    [
+        ("icmp-host-prohibited", IPPROTO_TCP, 'the program gets "No route to host"'),
+        ("icmp-host-unreachable", IPPROTO_UDP, "a UDP socket is not told"),
+        ("icmp-net-unreachable", IPPROTO_ICMP, 'ping says "Destination Net Unreachable"'),
+    ],
+)
+def test_what_is_seen_depends_on_who_sent_it(reject: str, proto: int, seen: str) -> None:
+    assert refusal(reject, proto) == seen
