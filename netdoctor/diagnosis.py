@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from ipaddress import ip_address
+
+from msgspec.structs import replace
 
 from netdoctor import __version__
+from netdoctor.answer import Answer, ask
 from netdoctor.assemble import cause_part, path_part, question_part
 from netdoctor.case import Case
 from netdoctor.check import Check, Finding, explaining
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
-from netdoctor.facts.records import AF_INET
-from netdoctor.fix.change import applied
-from netdoctor.fix.command import enter
-from netdoctor.kernel.conversation import Ping, converse
-from netdoctor.kernel.decisive import OPEN, decisive
-from netdoctor.kernel.doubts import doubts
-from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, RuleDropped
-from netdoctor.kernel.packet import Arp, Flow, Ip, Place
+from netdoctor.fix.change import Fix, applied, joined
+from netdoctor.fix.effect import effect, undoes
 from netdoctor.kernel.query import Witness
-from netdoctor.kernel.walk import Walk
+from netdoctor.progress import alike, gone, rank
 from netdoctor.question import Question
-from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool, Verdict
-from netdoctor.second_witness import compare, route_differences
+from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool
+from netdoctor.second_witness import compare
 from netdoctor.summary import summarise
 
 #: One run names at most this many causes, one behind the other.
 MAX_CAUSES = 8
+#: So many ways of one fork may each need the same kind of change; for more of them a broader fix is the better one.
+MAX_ALIKE = 8
+#: So many findings may be tried in another's stead, where the fixes of the first do not lead to an answer.
+MAX_RETRIES = 4
 
 
-class Answer(Record, frozen=True):
-    """What walking once gave: the verdict, the walk that shows it, and the ending that decided."""
+class Stage(Record, frozen=True):
+    """The host with the fixes found so far, and what walking it gives."""
 
-    verdict: Verdict
-    walk: Walk
-    ending: Ending | None
-    missing: tuple[MissingPart, ...] = ()
+    host: Host
+    answer: Answer
+
+
+class Found(Record, frozen=True):
+    """A finding about a stage, and the stage behind its fix (None where it has none, or does not help)."""
+
+    stage: Stage
+    check: Check
+    finding: Finding
+    rank: tuple[int, int]
+    after: Stage | None = None
+    verified: bool | None = None
 
 
 def diagnose(host: Host, question: Question, witness: Witness | None = None) -> Report:
@@ -56,12 +65,14 @@ class Diagnosis:
         self.host = host
         self.question = question
         self.witness = witness
-        self.crashed: list[Crashed] = []
+        self.crashed: dict[Crashed, None] = {}
+        self.retries = MAX_RETRIES
         self.answer = ask(host, question, witness)
 
     def report(self) -> Report:
         """Find every cause and write the report."""
-        causes = self._causes()
+        series = self._series((), Stage(self.host, self.answer))
+        causes = [self._cause(found) for found in series]
         hazards = self._hazards()
         walk, ending = self.answer.walk, self.answer.ending
         missing = [MissingPart(m.what, m.why, m.how_to_get_it) for m in self.host.missing]
@@ -85,39 +96,84 @@ class Diagnosis:
             tuple(self.crashed),
         )
 
-    def _causes(self) -> list[Cause]:
-        causes: list[Cause] = []
-        now, answer = self.host, self.answer
-        while answer.verdict == "unreachable" and answer.ending is not None and len(causes) < MAX_CAUSES:
-            case = self._case(now, answer)
-            found = self._best(now, case, answer.ending)
-            if found is None:
-                break
-            check, finding, after = found
-            verified = None if finding.fix is None else after is not None and _gone(answer, after)
-            causes.append(cause_part(now, check, finding, answer.ending, verified))
-            if finding.fix is None or after is None or not verified:
-                break
-            now, answer = applied(now, finding.fix.changes), after
-        return causes
+    def _cause(self, found: Found) -> Cause:
+        return cause_part(
+            found.stage.host, found.check, found.finding, found.stage.answer.ending, found.verified
+        )
 
-    def _case(self, host: Host, answer: Answer) -> Case:
-        return Case(host, self.question, answer.walk, lambda other: _rank(answer, ask(other, self.question)))
+    def _series(self, before: tuple[Found, ...], stage: Stage) -> tuple[Found, ...]:
+        """The causes from `stage` on, one behind the other; `before` are those that led there.
 
-    def _best(self, host: Host, case: Case, ending: Ending) -> tuple[Check, Finding, Answer | None] | None:
-        """The finding whose fix gets the packet furthest; of equals, specific checks first, then by code."""
-        before = Answer("unreachable", case.walk, ending)
-        best: tuple[tuple[int, int], Check, Finding, Answer | None] | None = None
-        for check, finding in self._findings(explaining(ending), ending, case):
-            after = (
-                ask(applied(host, finding.fix.changes), self.question) if finding.fix is not None else None
-            )
-            rank = (_rank(before, after) if after is not None else 0, 0 if check.generic else 1)
-            if best is None or rank > best[0]:
-                best = rank, check, finding, after
-            if rank == (3, 1):
+        The best fix is followed first. Where its way does not end in an answer, the next best may do better.
+        """
+        if not stage.answer.lost or len(before) >= MAX_CAUSES:
+            return ()
+        first: tuple[Found, ...] = ()
+        for found in self._ranked(before, stage):
+            behind = self._series((*before, found), found.after) if found.after is not None else ()
+            series = (found, *behind)
+            last = series[-1].after
+            if last is not None and not last.answer.lost:
+                return series
+            first = first or series
+            if self.retries <= 0 or found.after is None:
                 break
-        return best[1:] if best is not None else None
+            self.retries -= 1
+        return first
+
+    def _ranked(self, before: tuple[Found, ...], stage: Stage) -> Iterator[Found]:
+        """What the checks find, the finding whose fix gets the packet furthest first.
+
+        Of equals, specific checks come first, then the order of codes. A specific one whose fix brings the answer is
+        not weighed against others.
+        """
+        ending = stage.answer.ending
+        rest: list[Found] = []
+        for check, finding in self._findings(explaining(ending), ending, self._case(stage)):
+            found = self._tried(before, stage, check, finding)
+            if found.rank == (3, 1):
+                yield found
+            else:
+                rest.append(found)
+        yield from sorted(rest, key=lambda found: found.rank, reverse=True)
+
+    def _tried(self, before: tuple[Found, ...], stage: Stage, check: Check, finding: Finding) -> Found:
+        """Walk again with the finding's fix; one that leads back to where an earlier fix began is no fix."""
+        specific = 0 if check.generic else 1
+        if finding.fix is None:
+            return Found(stage, check, finding, (0, specific))
+        after = self._after(stage, finding.fix)
+        if _goes_back(before, stage, finding.fix, after.answer):
+            return Found(stage, check, replace(finding, fix=None), (-1, specific))
+        fix, after = self._for_each_way(stage, check, finding.fix, after)
+        helps = gone(stage.answer, after.answer)
+        order = (rank(stage.answer, after.answer), specific)
+        return Found(stage, check, replace(finding, fix=fix), order, after if helps else None, helps)
+
+    def _after(self, stage: Stage, fix: Fix) -> Stage:
+        host = applied(stage.host, fix.changes)
+        return Stage(host, ask(host, self.question))
+
+    def _for_each_way(self, stage: Stage, check: Check, fix: Fix, after: Stage) -> tuple[Fix, Stage]:
+        """Where the same thing stops several ways of a fork, and the fix mends one of them: mend the others alike."""
+        for _ in range(MAX_ALIKE):
+            ending = after.answer.ending
+            if not after.answer.lost < stage.answer.lost or not alike(stage.answer.ending, ending):
+                break
+            found = self._findings([check], ending, self._case(after))
+            fixes = [other.fix for _, other in found if other.fix is not None and _same_kind(other.fix, fix)]
+            tried = ((other, self._after(after, other)) for other in fixes)
+            better = next((one for one in tried if one[1].answer.lost < after.answer.lost), None)
+            if better is None:
+                break
+            fix, after = joined(fix, better[0]), better[1]
+        return fix, after
+
+    def _case(self, stage: Stage) -> Case:
+        answer = stage.answer
+        return Case(
+            stage.host, self.question, answer.walk, lambda other: rank(answer, ask(other, self.question))
+        )
 
     def _findings(self, checks: list[Check], subject: object, case: Case) -> list[tuple[Check, Finding]]:
         found = []
@@ -125,184 +181,27 @@ class Diagnosis:
             try:
                 found += [(check, finding) for finding in check.findings(subject, case)]
             except Exception as error:
-                self.crashed.append(Crashed(check.code, f"{type(error).__name__}: {error}"))
+                self.crashed[Crashed(check.code, f"{type(error).__name__}: {error}")] = None
         return found
 
     def _hazards(self) -> list[Cause]:
-        if self.answer.verdict == "unreachable" or not self.answer.walk.steps:
+        if self.answer.lost or not self.answer.walk.steps:
             return []
-        case = self._case(self.host, self.answer)
+        case = self._case(Stage(self.host, self.answer))
         found = self._findings(explaining(self.answer.walk), self.answer.walk, case)
         return [cause_part(self.host, check, finding, None, None) for check, finding in found]
 
 
-def ask(host: Host, question: Question, witness: Witness | None = None) -> Answer:
-    """Walk the question through `host` in every way the kernel may choose, and say what comes of it.
-
-    Where a `witness` is at hand, only the ways count whose route lookups it answers alike.
-    """
-    source, destination = question.source, question.destination
-    if (blind := _blind(host, question)) is not None:
-        return Answer("unknown", Walk(host), None, (blind,))
-    address = destination.address or _given_since(host, destination.inode, question.family)
-    if source.inode is None or address is None:
-        walk = Walk(host)
-        inode = destination.inode if address is None else source.inode
-        place = Place(inode or 0, 0)
-        return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
-    asked = (question.size, question.df, question.protocol, question.port or 0)
-    ping = Ping(source.inode, address, source.address, *asked)
-    walks, complete = converse(host, ping)
-    if witness is not None and len(walks) > 1:
-        # Which leg an older kernel prefers may differ in one place; the way that differs least is the one it takes.
-        differences = [route_differences(walk.queries, witness) for walk in walks]
-        walks = [walk for walk, count in zip(walks, differences, strict=True) if count == min(differences)]
-    answers = [_judged(walk) for walk in walks]
-    verdicts = {answer.verdict for answer in answers}
-    if len(verdicts) == 1 and complete:
-        return answers[0]
-    if not complete and len(verdicts) == 1:
-        left_out = MissingPart(
-            "further ways", "more combinations of forks than are walked", "ask for one address at a time"
-        )
-        return Answer("unknown", answers[0].walk, answers[0].ending, (*answers[0].missing, left_out))
-    return _mixed(answers)
-
-
-def _blind(host: Host, question: Question) -> MissingPart | None:
-    """What keeps the question from being walked at all."""
-    if question.family != AF_INET:
-        return MissingPart(
-            "the way of an IPv6 packet", "this version walks IPv4 only", "ask with -4, if IPv4 is in use too"
-        )
-    for end in (question.source, question.destination):
-        if end.inode is not None and host.namespace(end.inode) is None:
-            return MissingPart(
-                f"the network namespace of {end.name}",
-                "it may not be entered, or is gone",
-                "run netdoctor as root",
-            )
-    return None
-
-
-def _given_since(host: Host, inode: int | None, family: int) -> str | None:
-    """The address of an end that had none when it was looked up; a fix laid over the facts may have given it one."""
-    ns = host.namespace(inode) if inode is not None else None
-    held = (ifa for ifa in ns.addresses() if ifa.family == family) if ns is not None else ()
-    return next((ifa.local for ifa in held if not ip_address(ifa.local).is_loopback), None)
-
-
-def _mixed(answers: list[Answer]) -> Answer:
-    """Ways that end differently, and the facts do not say which one this packet takes."""
-    first = next(answer for answer in answers if answer.verdict != "reachable")
-    fork = ", ".join(sorted({what for answer in answers for what, _, _ in answer.walk.choices}))
-    why = f"some ways answer and some do not, and the facts do not decide it: {fork}"
-    part = MissingPart(
-        "which way this flow takes", why, "run netdoctor on the live host, or remove the way that fails"
-    )
-    return Answer("unknown", first.walk, first.ending, (*first.missing, part))
-
-
-def _judged(walk: Walk) -> Answer:
-    ending = decisive(walk)
-    if walk.answered:
-        doubts = _doubts(walk)
-        return Answer("unknown" if doubts else "reachable", walk, None, doubts)
-    if isinstance(ending, OPEN) or ending is None:
-        return Answer("unknown", walk, ending, _beyond(walk, ending))
-    return Answer("unreachable", walk, ending)
-
-
-def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
-    """What is not modelled on the way that the answered packet took."""
-    parts = []
-    for doubt in doubts(walk):
-        known = walk.namespace(doubt.at.inode).id
-        how = f"see it with: {shlex.join(enter(known, doubt.command))}"
-        parts.append(
-            MissingPart(f"{doubt.what} in {known.label}", "not modelled: it may drop the packet", how)
-        )
-    return tuple(parts)
-
-
-def _beyond(walk: Walk, ending: Ending | None) -> tuple[MissingPart, ...]:
-    if ending is None:
-        return (MissingPart("the end of the packet", "the walk found none", "please report this network"),)
-    what = getattr(ending, "what", "what lies beyond this host")
-    ns = walk.host.namespace(ending.at.inode)
-    link = ns.link(ending.at.ifindex) if ns is not None else None
-    where = link.name if link is not None else "this namespace"
-    if isinstance(ending, NotModelled) and ending.why:
-        return (MissingPart(what, ending.why, "ask on the live host as root, or take a new snapshot there"),)
-    why = f"the packet leaves at {where}; nothing beyond it is visible here"
-    return (MissingPart(what, why, "a snapshot of the host on the other side"),)
-
-
-def _gone(before: Answer, after: Answer) -> bool:
-    """The cause no longer stops the packet: another kind of ending, or another place."""
-    if after.verdict == "reachable" or after.ending is None or before.ending is None:
+def _goes_back(before: tuple[Found, ...], stage: Stage, fix: Fix, answer: Answer) -> bool:
+    """Tell whether a fix takes back an earlier one, or leads to an ending that an earlier one took away."""
+    if any(not gone(found.stage.answer, answer) for found in before):
         return True
-    same_kind = type(after.ending) is type(before.ending)
-    same = same_kind and after.ending.at == before.ending.at and _core(after.ending) == _core(before.ending)
-    return not (same and _routeless(after) == _routeless(before))
+    fixed = [(found.stage.host, found.finding.fix) for found in before if found.finding.fix is not None]
+    this = effect(stage.host, fix.changes) if fixed else None
+    return this is not None and any(undoes(this, effect(host, other.changes)) for host, other in fixed)
 
 
-def _routeless(answer: Answer) -> tuple[int, ...]:
-    """Where no route was found: the devices that are down, for the routes of a device go with it."""
-    ending = answer.ending
-    ns = answer.walk.host.namespace(ending.at.inode) if isinstance(ending, NoRoute) else None
-    return tuple(link.index for link in ns.links() if not link.up) if ns is not None else ()
-
-
-def _core(ending: Ending) -> tuple[object, ...]:
-    """What makes an ending this one, without frames and step numbers."""
-    names = (
-        "why",
-        "address",
-        "destination",
-        "source",
-        "error",
-        "mode",
-        "lladdr",
-        "mtu",
-        "rule",
-        "route",
-        "asker",
-        "entry",
-        "port",
-        "near",
-        "full",
-        "hook",
-        "backend",
-        "family",
-        "table",
-        "chain",
-        "text",
-        "reject",
-    )
-    dropped = _sort(ending.packet) if isinstance(ending, RuleDropped) else None
-    return (ending.flow.leg, dropped, *(getattr(ending, name, None) for name in names))
-
-
-def _sort(packet: Ip | Arp) -> tuple[object, ...]:
-    """What rules tell packets apart by: one rule may drop the question, the answer and the packet itself."""
-    if isinstance(packet, Arp):
-        return "arp", packet.request, packet.sip, packet.tip
-    return "ip", packet.src, packet.dst
-
-
-def _rank(before: Answer, after: Answer) -> int:
-    """How far a change gets the packet: 3 answered, 2 further, 1 elsewhere, 0 no difference."""
-    if after.verdict == "reachable":
-        return 3
-    if not _gone(before, after):
-        return 0
-    replied_before = before.walk.reply_from is not None
-    replied_after = after.walk.reply_from is not None
-    if replied_after != replied_before:
-        return 2 if replied_after else 0
-    return 2 if _depth(after) > _depth(before) or after.verdict == "unknown" else 1
-
-
-def _depth(answer: Answer) -> int:
-    return len(answer.walk.chain(answer.ending.step)) if answer.ending is not None else 0
+def _same_kind(one: Fix, other: Fix) -> bool:
+    """Tell whether two fixes make the same kinds of change in the same namespaces."""
+    kinds = [{(type(change), change.inode) for change in fix.changes} for fix in (one, other)]
+    return kinds[0] == kinds[1]

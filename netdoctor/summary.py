@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netdoctor.facts.host import Host
-from netdoctor.kernel.endings import Ending, NotListening
+from netdoctor.kernel.endings import Ending, NotListening, RuleDropped
+from netdoctor.kernel.packet import Ip
 from netdoctor.question import Question
 from netdoctor.report import Cause, MissingPart, Verdict
+from netdoctor.wording import refusal
 
 #: Protocol → what is sent and what comes back, as a sentence calls them.
 PACKETS = {
@@ -45,7 +47,18 @@ def summarise(
 
 
 def _fate(question: Question, first: Cause, ending: Ending | None) -> str:
-    """What becomes of the packet: the sender of one that is refused is told so."""
+    """What becomes of the packet; the sender of one that is refused is told so, and by what."""
     there, back = PACKETS[question.protocol]
-    refused = isinstance(ending, NotListening) and ending.full is None
-    return f"{back if first.leg == 'reply' else there} is {'refused' if refused else 'lost'}"
+    packet = back if first.leg == "reply" else there
+    if isinstance(ending, NotListening) and ending.full is None:
+        return f"{packet} is refused with {'a RST' if ending.proto == 'tcp' else 'ICMP port unreachable'}"
+    if (
+        isinstance(ending, RuleDropped)
+        and ending.reject
+        and isinstance(ending.packet, Ip)
+        and ending.packet.vni is None
+    ):
+        # Whoever waits for the answer hears nothing of what its sender is told.
+        seen = f"; {refusal(ending.reject, ending.packet.proto)}" if first.leg == "request" else ""
+        return f"{packet} is rejected ({ending.reject}{seen})"
+    return f"{packet} is lost"

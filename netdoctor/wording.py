@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netdoctor.kernel import endings as e
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_UDP
 
 #: What a bridge's refusal is called by `NotForwardedByBridge.why`.
 BRIDGE_WORDS = {
@@ -83,6 +84,32 @@ def _dropped(end: e.RuleDropped) -> str:
     if end.number is None:
         return f"the policy of {where} drops it"
     return f"rule {end.number} of {where} {'rejects' if end.reject else 'drops'} it: {end.text}"
+
+
+#: REJECT's answer → what ping(8) prints (iputils pr_icmph()) and what connect(2) fails with (icmp_err_convert[] in
+#: net/ipv4/icmp.c).
+REFUSALS = {
+    "icmp-net-unreachable": ("Destination Net Unreachable", "Network is unreachable"),
+    "icmp-host-unreachable": ("Destination Host Unreachable", "No route to host"),
+    "icmp-proto-unreachable": ("Destination Protocol Unreachable", "Protocol not available"),
+    "icmp-port-unreachable": ("Destination Port Unreachable", "Connection refused"),
+    "icmp-net-prohibited": ("Destination Net Prohibited", "Network is unreachable"),
+    "icmp-host-prohibited": ("Destination Host Prohibited", "No route to host"),
+    "icmp-admin-prohibited": ("Packet filtered", "No route to host"),
+    "tcp-reset": ("Connection refused", "Connection refused"),
+}
+#: What a UDP socket is not told: no hard errors (__udp4_lib_err()).
+_SOFT = ("icmp-net-unreachable", "icmp-host-unreachable")
+
+
+def refusal(reject: str, proto: int) -> str:
+    """What the sender of a packet of IP protocol `proto` sees of the answer that REJECT gave it."""
+    shown, error = REFUSALS.get(reject, (reject, reject))
+    if proto == IPPROTO_ICMP:
+        return f'ping says "{shown}"'
+    if proto == IPPROTO_UDP and reject in _SOFT:
+        return "a UDP socket is not told"
+    return f'the program gets "{error}"'
 
 
 def said(ending: e.Ending) -> str:

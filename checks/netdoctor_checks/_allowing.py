@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
-from netdoctor.fix.allowed import Allowed, Verdict
+from netdoctor.fix.allowed import PROTOCOLS, Allowed, Verdict
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.firewall import AllowBefore, DeleteFirewallRule, Spot
 from netdoctor.kernel.endings import RuleDropped
@@ -97,15 +97,25 @@ def answer(end: RuleDropped) -> Allowed:
 def _accepting(case: Case, end: RuleDropped, spot: Spot, both: bool, verdict: Verdict = "accept") -> Fix:
     rule = replace(allowed(end), verdict=verdict)
     change = AllowBefore(end.at.inode, spot, rule)
-    what = "ARP" if rule.arp else "answers" if rule.established else "packets"
     where = f"before rule {spot.number} of" if spot.number is not None else "at the end of"
     verb = "let this chain pass" if verdict == "return" else "accept"
-    line = f"{verb} {what} from {rule.src} to {rule.dst} {where} {spot.chain} in {case.label(end.at)}"
+    line = f"{verb} {_said(rule)} {where} {spot.chain} in {case.label(end.at)}"
     if not both:
         return Fix(line, (change,), "low" if rule.established else "medium")
     return Fix(
-        f"{line}, and what answers them", (change, AllowBefore(end.at.inode, spot, answer(end))), "medium"
+        f"{line}, and what answers it", (change, AllowBefore(end.at.inode, spot, answer(end))), "medium"
     )
+
+
+def _said(rule: Allowed) -> str:
+    """What the rule takes: `TCP from 10.1.0.2 to 10.2.0.2 port 80`."""
+    kind = "ARP" if rule.arp else PROTOCOLS.get(rule.proto, f"protocol {rule.proto}").upper()
+    answers = " answers" if rule.established else ""
+    ends = [
+        f"{address} port {port}" if port is not None else address
+        for address, port in ((rule.src, rule.sport), (rule.dst, rule.dport))
+    ]
+    return f"{kind}{answers} from {ends[0]} to {ends[1]}"
 
 
 def _with_ip(case: Case, end: RuleDropped, both: Fix, spot: Spot) -> Fix:

@@ -41,9 +41,9 @@ def meets_answers(case: Case, end: RuleDropped) -> bool:
 def _dropped_alike(case: Case, end: RuleDropped, packet: Ip, passing: Passing) -> bool:
     ns = case.ns(end.at)
     rules = ruleset_of(ns)
-    ports = {"sport": packet.dport, "dport": packet.sport, "flags": 18 if packet.flags else 0}
+    fresh = {"sport": packet.dport, "dport": packet.sport, "flags": 18 if packet.flags else 0, "mark": 0}
     back = replace(
-        packet, src=packet.dst, dst=packet.src, echo="reply", ct=CtRef(-1, True, "ESTABLISHED"), **ports
+        packet, src=packet.dst, dst=packet.src, echo="reply", ct=CtRef(-1, True, "ESTABLISHED"), **fresh
     )
     first = end.before[0][0] if end.before else end.chain
     start = Where(end.backend, end.family, end.table, first)  # type: ignore[arg-type]

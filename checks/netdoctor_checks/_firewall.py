@@ -14,7 +14,7 @@ from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter.model import FirewallRule
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import ruleset_of
-from netdoctor.kernel.packet import Arp, Place
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Place
 
 #: Who names its chains so; the first that fits counts.
 AUTHORS = (
@@ -68,11 +68,22 @@ def at(end: RuleDropped) -> Place:
 
 
 def packet(end: RuleDropped) -> str:
-    """The packet in a few words."""
+    """What is dropped, in a few words and the plural: the rule does the same to the next one."""
     if isinstance(end.packet, Arp):
         kind = "request" if end.packet.request else "reply"
         return f"the ARP {kind} from {end.packet.sip} for {end.packet.tip}"
-    return f"packets from {end.packet.src} to {end.packet.dst}"
+    one, back = end.packet, end.flow.leg == "reply"
+    if one.vni is not None:
+        return f"VXLAN packets from {one.src} to {one.dst}"
+    if one.proto == IPPROTO_ICMP:
+        return f"echo {'replies' if back else 'requests'} from {one.src} to {one.dst}"
+    kind = (
+        ("SYN-ACKs" if back else "SYNs") if one.proto == IPPROTO_TCP else ("answers" if back else "datagrams")
+    )
+    name = "tcp" if one.proto == IPPROTO_TCP else "udp"
+    if back:
+        return f"{kind} from {one.src} {name} port {one.sport} to {one.dst}"
+    return f"{kind} from {one.src} to {one.dst} {name} port {one.dport}"
 
 
 def backend(case: Case, end: RuleDropped) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, check
 from netdoctor.kernel.endings import RuleDropped
+from netdoctor.kernel.packet import Ip
+from netdoctor.wording import refusal
 from netdoctor_checks import _firewall as fw
 from netdoctor_checks._allowing import findings
 from netdoctor_checks._stories import story
@@ -38,23 +40,16 @@ def rejects(end: RuleDropped, case: Case) -> Iterator[Finding]:
     """
     if story(case, end) != "FWL003":
         return
-    label, seen = case.label(end.at), ANSWERS.get(end.reject or "", end.reject or "")
+    label = case.label(end.at)
     title = f"{fw.named(case, end)} in {label} rejects {fw.packet(end)}: {fw.said(end)}"
     explanation = (
-        f"At the {end.hook} hook of {label} this rule drops the packet and answers with {end.reject}; "
-        f"the sender sees: {seen}.{fw.written_by(end)}"
+        f"At the {end.hook} hook of {label} this rule drops the packet and answers its sender with {end.reject}"
+        f"{_seen(end)}.{fw.written_by(end)}"
     )
     yield from findings(case, end, title, explanation)
 
 
-#: What ping(8) prints for each answer (iputils ping_common.c pr_icmph()).
-ANSWERS = {
-    "icmp-net-unreachable": "Destination Net Unreachable",
-    "icmp-host-unreachable": "Destination Host Unreachable",
-    "icmp-proto-unreachable": "Destination Protocol Unreachable",
-    "icmp-port-unreachable": "Destination Port Unreachable",
-    "icmp-net-prohibited": "Destination Net Prohibited",
-    "icmp-host-prohibited": "Destination Host Prohibited",
-    "icmp-admin-prohibited": "Packet filtered",
-    "tcp-reset": "Connection refused",
-}
+def _seen(end: RuleDropped) -> str:
+    if not isinstance(end.packet, Ip) or end.reject is None or end.flow.leg == "reply":
+        return ""
+    return f": {refusal(end.reject, end.packet.proto)}"

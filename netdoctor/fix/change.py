@@ -34,6 +34,13 @@ class Fix(Record, frozen=True):
     risk: Risk = "low"
 
 
+def joined(one: Fix, other: Fix) -> Fix:
+    """Both fixes, one behind the other, as one."""
+    risks: tuple[Risk, ...] = ("low", "medium", "high")
+    risk = max(one.risk, other.risk, key=risks.index)
+    return Fix(f"{one.summary}; {other.summary}", (*one.changes, *other.changes), risk)
+
+
 def applied(host: Host, changes: tuple[Change, ...]) -> Host:
     """Return the host as it would be with the changes made. Namespaces that vanished are left out."""
     replaced: dict[int, Namespace] = {}

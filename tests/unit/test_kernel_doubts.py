@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from netdoctor.diagnosis import Answer, ask
+from netdoctor.answer import Answer, ask
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.records import NextHop, Route, Ruleset
 from netdoctor.kernel.doubts import doubts

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from netdoctor.answer import ask
 from netdoctor.assemble import cause_part
-from netdoctor.diagnosis import ask, diagnose
+from netdoctor.diagnosis import diagnose
 from netdoctor.endpoints import resolve
 from netdoctor.facts.host import Host
 from netdoctor.facts.sound import complaint

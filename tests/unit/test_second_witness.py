@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from netdoctor.diagnosis import ask, diagnose
+from netdoctor.answer import ask
+from netdoctor.diagnosis import diagnose
 from netdoctor.kernel.query import FdbQuery, NeighbourQuery, RouteQuery
 from netdoctor.question import End, Question
 from netdoctor.second_witness import compare, disagreement, route_differences

@@ -166,13 +166,13 @@ def test_the_report_says_what_was_asked() -> None:
 @pytest.mark.parametrize(
     ("protocol", "summary"),
     [
-        ("tcp", "a cannot connect to b tcp port 80: the SYN is refused: nothing listens on tcp port 80 in b"),
-        ("udp", "a cannot reach b udp port 80: the datagram is refused: nothing listens on udp port 80 in b"),
+        ("tcp", "a cannot connect to b tcp port 80: the SYN is refused with a RST"),
+        ("udp", "a cannot reach b udp port 80: the datagram is refused with ICMP port unreachable"),
     ],
 )
 def test_a_refusal_is_called_one(protocol: str, summary: str) -> None:
     told = report(bridged(), protocol, 80)
-    assert told.summary == summary
+    assert told.summary == f"{summary}: nothing listens on {protocol} port 80 in b"
     assert [(cause.code, cause.fix) for cause in told.causes] == [("SYS010", None)]
 
 
