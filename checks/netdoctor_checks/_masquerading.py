@@ -12,16 +12,21 @@ from netdoctor.kernel.netfilter.model import Address, FirewallRule
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.packet import Frame, Ip, Place
+from netdoctor_checks._translations import exempted, spot_of
 
 
 class Gap(Record, frozen=True):
-    """A namespace that sends the request on by `at` with its source as it is, though it has a NAT chain for that."""
+    """A namespace that sends the request on by `at` with its source as it is, though it has a NAT chain for that.
+
+    Where a rule exempts the request, `spot` is that rule's, and `only` the destination that it is about.
+    """
 
     at: Place
     spot: Spot
     source: str
     prefix: str
     siblings: tuple[str, ...]
+    only: str | None = None
 
 
 def gaps(case: Case, hairpin: bool) -> Iterator[Gap]:
@@ -33,9 +38,17 @@ def gaps(case: Case, hairpin: bool) -> Iterator[Gap]:
         rules = ruleset_of(case.ns(at))
         for base, where in rules.base_chains("postrouting", ("ip", "inet")):
             if base.kind == "nat" and (hairpin or not _exempt(rules, where, packet)):
-                spot = Spot(where.backend, where.family, where.table, where.chain)
-                yield Gap(at, spot, packet.src, _prefix(case, at, packet.src), _siblings(rules, where))
+                spot, before = Spot(where.backend, where.family, where.table, where.chain), _exemption(case, at, where)
+                only = packet.dst if before is not None else None
+                subnet = prefix_of(case, at, packet.src)
+                yield Gap(at, before or spot, packet.src, subnet, _siblings(rules, where), only)
                 break
+
+
+def _exemption(case: Case, at: Place, where: Where) -> Spot | None:
+    """The place of the rule of the chain itself that sent the request past the rest of it."""
+    found = (by for by in exempted(case, ("postrouting",)) if by.at == at and by.hit.place == where)
+    return next((spot_of(case, by) for by in found), None)
 
 
 def _ways(case: Case, hairpin: bool) -> Iterator[tuple[Place, Ip]]:
@@ -61,7 +74,7 @@ def _ways(case: Case, hairpin: bool) -> Iterator[tuple[Place, Ip]]:
             yield Place(step.at.inode, link.master), packet
 
 
-def _prefix(case: Case, at: Place, source: str) -> str:
+def prefix_of(case: Case, at: Place, source: str) -> str:
     """The subnet of the source, as the namespace has it on a device of its own."""
     for ifa in case.ns(at).addresses():
         network = ip_network(f"{ifa.local}/{ifa.prefixlen}", strict=False)

@@ -11,7 +11,7 @@ from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.layer3 import SetSysctl, route_words
 from netdoctor.kernel import fib
 from netdoctor.kernel.endings import ReversePath
-from netdoctor.kernel.sysctls import conf
+from netdoctor.kernel.sysctls import conf, conf_or
 from netdoctor_checks._additions import removal
 
 ANSWERED = 3
@@ -51,6 +51,15 @@ def way_back(case: Case, end: ReversePath) -> str:
         return f"there is no route back to {end.source} at all"
     words = " ".join(route_words(case.ns(end.at), end.route))
     return f"the route back to {end.source} is `{words}`, which does not use {case.name(end.at)}"
+
+
+def mark_decides(case: Case, end: ReversePath) -> bool:
+    """Tell whether the route back would fit if the reverse lookup saw the packet's mark (src_valid_mark)."""
+    ns, link = case.ns(end.at), case.link(end.at)
+    if not end.mark or link is None or conf_or(ns, link.name, "src_valid_mark"):
+        return False
+    found = fib.lookup(ns, fib.FibFlow(end.source, None, mark=end.mark))
+    return isinstance(found, fib.FibHit) and any(hop.oif == link.index for hop in found.nexthops)
 
 
 def _devices(case: Case, end: ReversePath, route: Route) -> str:

@@ -14,7 +14,8 @@ from netdoctor_checks import _firewall as fw
 POLICY_CHAINS = re.compile(r"(.*-)?cali-|KUBE-(POD-FW|NWPLCY|ROUTER)|cni-|WEAVE-NPC|CILIUM_|NETPOL")
 #: Chains of kube-proxy's nftables mode that refuse what it does not translate.
 NO_SERVICE = ("reject-chain", "cluster-ips-check")
-_NO_ENDPOINTS = re.compile(r"has no (local )?endpoints")
+#: In iptables mode a comment says so, in nftables mode the name of the map.
+_NO_ENDPOINTS = re.compile(r"has no (local )?endpoints|@no-endpoint-(services|nodeports)\b")
 _SERVICE = re.compile(r'([^\s"]+/[^\s"]+?) has no (?:local )?endpoints')
 _SAME_BRIDGE = re.compile(r"-i (\S+) -o \1 ")
 

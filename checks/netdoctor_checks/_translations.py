@@ -12,7 +12,8 @@ from netdoctor.fix import command
 from netdoctor.fix.firewall import Spot, native, tool
 from netdoctor.kernel.endings import Ending
 from netdoctor.kernel.netfilter.branch import Hit
-from netdoctor.kernel.packet import Frame, Ip, Place
+from netdoctor.kernel.netfilter.ruleset import ruleset_of
+from netdoctor.kernel.packet import Flow, Frame, Ip, Place
 
 
 class Translation(Record, frozen=True):
@@ -42,6 +43,30 @@ def translations(case: Case, kind: str) -> Iterator[Translation]:
             yield Translation(step.at, kind, before, after, hit)
 
 
+class Exempted(Record, frozen=True):
+    """A packet passed a NAT chain at `at` untranslated, and `hit` is the rule that accepted it or sent it back."""
+
+    at: Place
+    hook: str
+    packet: Ip
+    hit: Hit
+
+
+def exempted(case: Case, hooks: tuple[str, ...]) -> Iterator[Exempted]:
+    """Every rule that kept the request from the rest of a NAT chain at one of `hooks`, the last one first."""
+    for step in reversed(case.walk.steps):
+        hits = [hit for hit in step.facts if isinstance(hit, Hit)]
+        packet, hook = _packet(step.carries), step.detail.partition(":")[0]
+        if step.stage != "netfilter" or hook not in hooks or packet is None or packet.flow != Flow("request"):
+            continue
+        chains = ruleset_of(case.ns(step.at)).base_chains(hook, ("ip", "inet"))  # type: ignore[arg-type]
+        if not hits or all(base.kind != "nat" or where != hits[0].place for base, where in chains):
+            continue
+        for hit in reversed(hits):
+            if hit.verdict in ("accept", "return") and hit.rule is not None:
+                yield Exempted(step.at, hook, packet, hit)
+
+
 def destination(end: Ending) -> str | None:
     """Where the packet that ended was going."""
     packet = getattr(end, "packet", None)
@@ -50,15 +75,15 @@ def destination(end: Ending) -> str | None:
     return getattr(end, "destination", None) or getattr(end, "address", None)
 
 
-def spot_of(case: Case, made: Translation) -> Spot:
-    """Where the translating rule stands."""
+def spot_of(case: Case, made: Translation | Exempted) -> Spot:
+    """Where the rule stands that translates, or keeps from it."""
     where = made.hit.place
     spot = Spot(where.backend, where.family, where.table, where.chain, made.hit.number)
     handle = made.hit.rule.handle if made.hit.rule is not None and native(case.ns(made.at), spot) else None
     return Spot(where.backend, where.family, where.table, where.chain, made.hit.number, handle)
 
 
-def shown(case: Case, made: Translation) -> Proof:
+def shown(case: Case, made: Translation | Exempted) -> Proof:
     """The rule, and the command that lists its chain."""
     spot = spot_of(case, made)
     line = f"rule {spot.number} of {spot.chain} reads: {made.hit.text}"

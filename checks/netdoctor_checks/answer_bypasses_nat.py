@@ -63,6 +63,6 @@ def _fixes(case: Case, made: Translation) -> Iterator[Fix]:
         yield Fix(f"let {label} show bridged packets to connection tracking", (change,), "medium")
     for gap in gaps(case, hairpin=True):
         name = case.name(gap.at)
-        masquerade = Masquerade(gap.at.inode, gap.spot, gap.prefix, name)
+        masquerade = Masquerade(gap.at.inode, gap.spot, gap.prefix, name, gap.only)
         summary = f"masquerade what comes from {gap.prefix} and leaves {case.label(gap.at)} by {name}"
         yield Fix(summary, (masquerade,), "medium")

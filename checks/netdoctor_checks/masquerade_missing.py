@@ -57,7 +57,7 @@ def masquerade_missing(
         if back != gap.source:
             continue
         label, name = case.label(gap.at), case.name(gap.at)
-        change = Masquerade(gap.at.inode, gap.spot, gap.prefix, name)
+        change = Masquerade(gap.at.inode, gap.spot, gap.prefix, name, gap.only)
         fix = Fix(
             f"masquerade what comes from {gap.prefix} and leaves {label} by {name}", (change,), "medium"
         )

@@ -7,8 +7,7 @@ from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.fix.layer3 import SetSysctl
 from netdoctor.kernel.endings import ReversePath
-from netdoctor.kernel.fib import FibFlow, FibHit, lookup
-from netdoctor.kernel.sysctls import conf_or
+from netdoctor_checks._reverse import mark_decides
 
 
 @check("SYS008")
@@ -34,11 +33,8 @@ def rp_filter_ignores_mark(end: ReversePath, case: Case) -> Finding | None:
     A plain asymmetric route, and then answered by turning rp_filter off for good. See
     Documentation/networking/ip-sysctl.rst.
     """
-    ns, link = case.ns(end.at), case.link(end.at)
-    if not end.mark or link is None or conf_or(ns, link.name, "src_valid_mark"):
-        return None
-    found = lookup(ns, FibFlow(end.source, None, mark=end.mark))
-    if not isinstance(found, FibHit) or all(hop.oif != link.index for hop in found.nexthops):
+    link = case.link(end.at)
+    if link is None or not mark_decides(case, end):
         return None
     label, key = case.label(end.at), f"ipv4/conf/{link.name}/src_valid_mark"
     return Finding(

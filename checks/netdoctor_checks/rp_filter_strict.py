@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from netdoctor.case import Case
 from netdoctor.check import Finding, check
 from netdoctor.kernel.endings import ReversePath
-from netdoctor_checks._reverse import evidence, way_back, ways_out
+from netdoctor_checks._reverse import evidence, mark_decides, way_back, ways_out
 
 
 @check("SYS003")
@@ -35,7 +35,7 @@ def rp_filter_strict(end: ReversePath, case: Case) -> Iterator[Finding]:
     A firewall, because tcpdump on the interface shows the packet arrive and nothing follows. RFC 3704 describes both
     modes.
     """
-    if end.arp or end.mode != 1:
+    if end.arp or end.mode != 1 or mark_decides(case, end):
         return
     label, name = case.label(end.at), case.name(end.at)
     title = f"rp_filter=1 on {name} in {label} drops packets from {end.source}"

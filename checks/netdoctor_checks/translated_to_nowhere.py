@@ -44,8 +44,9 @@ def translated_to_nowhere(
         if made.after.dst != back or end.flow.leg != "request":
             continue
         owned = near(case, made, made.after.dst)
-        if owned and not isinstance(end, NotListening):
-            return
+        refused = isinstance(end, NotListening)
+        if (owned and not refused) or (isinstance(end, NotListening) and end.near):
+            return  # the target is there; what listens on the port is only bound to something else
         label, old, new = case.label(made.at), made.before.dst, made.after.dst
         lacks = (
             f"nothing listens on port {end.port} there"

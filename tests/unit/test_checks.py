@@ -35,7 +35,6 @@ NO_FAILURE = {"Ending", "Answered", "LeavesHost", "NotModelled"}
 WITHOUT_FIXTURE = {
     "LNK008": "needs a dummy device, which not every kernel has",
     "BRG010": "needs bridge VLAN filtering, which not every kernel has",
-    "SYS008": "needs a mark on the packet, which netfilter rules set",
     "VXL016": "the flag shows only on marked packets, which a ping is not",
 }
 

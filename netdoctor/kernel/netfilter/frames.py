@@ -14,6 +14,7 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import hook as iphook
+from netdoctor.kernel.netfilter import pieces
 from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.netfilter.model import Base, Family
@@ -72,8 +73,10 @@ def _pass_chain(
     where: Where,
     step: int,
 ) -> Frame | None:
-    result = traverse(rules, base, where, seen_frame(frame, passing), NamespaceEnvironment(ns, rules), walk.choose)
-    payload = frame.payload
+    seen, payload = seen_frame(frame, passing), frame.payload
+    result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    if result.verdict == "accept" and _in_pieces(walk, ns, at, frame, base):
+        result = traverse(rules, base, where, iphook.later_piece(seen), NamespaceEnvironment(ns, rules), walk.choose)
     if result.verdict == "accept":
         if not isinstance(payload, Ip):
             return frame
@@ -100,6 +103,17 @@ def _pass_chain(
         )
     )
     return None
+
+
+def _in_pieces(walk: Walk, ns: Namespace, at: Place, frame: Frame, base: Base) -> bool:
+    """Tell whether the chain meets the pieces of a packet: of a bridge's, those behind br_netfilter may not."""
+    if not isinstance(frame.payload, Ip) or not pieces.fragmented(frame.payload):
+        return False
+    master = ns.link(walk.link(at).master or 0)
+    if base.hook in ("ingress", "egress") or master is None:
+        return True
+    joined = calls_iptables(ns, master) and pieces.tracks(ns)
+    return not joined or (base.hook == "prerouting" and base.priority < BRNF)
 
 
 def seen_frame(frame: Frame, passing: Passing) -> Seen:

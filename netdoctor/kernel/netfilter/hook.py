@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.kernel.endings import RuleDropped
-from netdoctor.kernel.netfilter import conntrack, nat
+from netdoctor.kernel.netfilter import conntrack, nat, pieces
 from netdoctor.kernel.netfilter.conntrack import Connection, Manip
 from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.model import Base, Hook
@@ -147,6 +147,10 @@ def _filter(
 ) -> tuple[Ip, int] | None:
     result = _run(walk, ns, at, packet, passing, rules, base, where)
     step = _noted(walk, at, packet, passing, where, result, step)
+    if result.verdict == "accept" and pieces.in_pieces(ns, packet, passing.hook, base.priority):
+        rest = _run(walk, ns, at, packet, passing, rules, base, where, later=True)
+        if rest.verdict != "accept":
+            result, step = rest, _noted(walk, at, packet, passing, where, rest, step)
     if result.verdict != "accept":
         _drop(walk, at, packet, passing, where, result, step)
         return None
@@ -164,10 +168,19 @@ def _filter(
 
 
 def _run(
-    walk: Walk, ns: Namespace, at: Place, packet: Ip, passing: Passing, rules: Ruleset, base: Base, where: Where
+    walk: Walk,
+    ns: Namespace,
+    at: Place,
+    packet: Ip,
+    passing: Passing,
+    rules: Ruleset,
+    base: Base,
+    where: Where,
+    later: bool = False,
 ) -> Result:
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
+    seen = later_piece(seen) if later else seen
     return traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
 
 
@@ -208,6 +221,11 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         gid=0 if local else None,
         ethertype=0x0800,
     )
+
+
+def later_piece(seen: Seen) -> Seen:
+    """A further fragment of the packet, as rules see it: the header of the layer above is in the first one only."""
+    return replace(seen, fragment=True, sport=None, dport=None, icmp_type=None, icmp_code=None, tcp_flags=0)
 
 
 def _tuple(one: conntrack.Tuple) -> SeenTuple:
