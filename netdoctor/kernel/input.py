@@ -44,7 +44,15 @@ class Refused(Record, frozen=True):
 def route_input(walk: Walk, ns: Namespace, link: Link, packet: Ip) -> InputWay | Refused:
     """Decide on a packet that came in by `link`."""
     key = FibFlow(
-        packet.dst, packet.src, link.name, None, packet.mark, 0, packet.proto, packet.sport, packet.dport
+        packet.dst,
+        packet.src,
+        link.name,
+        None,
+        packet.mark,
+        packet.dscp,
+        packet.proto,
+        packet.sport,
+        packet.dport,
     )
     return _route_input(walk, ns, link, key, packet.src, arp=False)
 
@@ -74,7 +82,7 @@ def _route_input(
     if found.route.type == "broadcast":
         return InputWay("broadcast", route=found.route)
     if found.route.type == "local":
-        refused = validate_source(ns, link, src, dst, 0, key.mark)
+        refused = validate_source(ns, link, src, key.dst, 0, key)
         return refused or InputWay("local", route=found.route, table=found.table)
     if not forwarding:
         return Refused("forwarding-off", dst)
@@ -86,7 +94,7 @@ def _forward(
 ) -> InputWay | Refused:
     hop = select_path(walk, ns, hit, flow=key)
     oif = hop.oif or 0
-    refused = validate_source(ns, link, src, key.dst, oif, key.mark)
+    refused = validate_source(ns, link, src, key.dst, oif, key)
     if refused is not None:
         return refused
     if arp and oif == link.index and not conf_or(ns, link.name, "proxy_arp_pvlan"):
@@ -94,8 +102,11 @@ def _forward(
     return InputWay("forward", oif, hop.gateway, hit.route, hit.table, hit.route.mtu)
 
 
-def validate_source(ns: Namespace, link: Link, src: str, dst: str, oif: int, mark: int) -> Refused | None:
-    """fib_validate_source(): None where the source may come in by `link`, else why not."""
+def validate_source(ns: Namespace, link: Link, src: str, dst: str, oif: int, key: FibFlow) -> Refused | None:
+    """fib_validate_source(): None where the source may come in by `link`, else why not.
+
+    Of `key`, the packet's own lookup, the mark and the DSCP count here too.
+    """
     if link.loopback:
         # What loops back still carries the route of its output; it is not validated again.
         return None
@@ -107,16 +118,16 @@ def validate_source(ns: Namespace, link: Link, src: str, dst: str, oif: int, mar
             return None
         if not _custom_local_route(ns, src) and not fib.custom_rules(ns):
             return Refused("martian-source", src) if ns.owners(src) else None
-    return _validate_fully(ns, link, src, dst, oif, mark, mode, accept_local)
+    return _validate_fully(ns, link, src, dst, oif, key, mode, accept_local)
 
 
 def _validate_fully(
-    ns: Namespace, link: Link, src: str, dst: str, oif: int, mark: int, mode: int, accept_local: bool
+    ns: Namespace, link: Link, src: str, dst: str, oif: int, key: FibFlow, mode: int, accept_local: bool
 ) -> Refused | None:
-    marked = mark if conf_or(ns, link.name, "src_valid_mark") else 0
+    marked = key.mark if conf_or(ns, link.name, "src_valid_mark") else 0
     out = ns.link(oif) if oif else None
     iif = out.name if out is not None else "lo"
-    found = fib.lookup(ns, FibFlow(src, dst, iif, None, marked, proto=0))
+    found = fib.lookup(ns, FibFlow(src, dst, iif, None, marked, key.tos, proto=0))
     last_resort = Refused("reverse-path", src, mode) if mode else None
     if isinstance(found, FibMiss):
         return last_resort

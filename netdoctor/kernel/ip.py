@@ -40,7 +40,7 @@ from netdoctor.kernel.walk import Walk
 def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: int | None = None) -> None:
     """Send a packet of this namespace's own; its source is chosen where `src` is None."""
     ns = walk.namespace(inode)
-    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, 0, packet.proto, packet.sport, packet.dport)
+    flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, packet.dscp, packet.proto, packet.sport, packet.dport)
     way = route_output(walk, inode, flow)
     origin = Place(inode, 0)
     if isinstance(way, FibMiss):
@@ -62,9 +62,11 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
         return
     filtered, step = passed
     if filtered.rerouted is not None:
-        # ip_route_me_harder(): a new destination or mark may lead elsewhere.
+        # ip_route_me_harder(): a new destination, mark or TOS may lead elsewhere.
         again = route_output(
-            walk, inode, FibFlow(filtered.dst, filtered.src, "lo", None, filtered.rerouted, proto=packet.proto)
+            walk,
+            inode,
+            FibFlow(filtered.dst, filtered.src, "lo", None, filtered.rerouted, filtered.dscp, packet.proto),
         )
         filtered = replace(filtered, rerouted=None)
         if isinstance(again, FibMiss):
@@ -93,7 +95,8 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, 
         _multicast(walk, at, packet, parent)
         return
     way = route_input(walk, ns, link, packet)
-    walk.queries.append(_query(at, packet, way))
+    if not packet.dscp:
+        walk.queries.append(_query(at, packet, way))
     if isinstance(way, Refused):
         _refuse(walk, at, packet, way, parent)
         return
@@ -198,7 +201,8 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if walk.reply_from is None:
         walk.reply_from = at.inode
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
-    answer = Ip(Flow("reply"), packet.dst, packet.src, ttl, packet.size, echo="reply", size=packet.size)
+    # icmp_reply() keeps the TOS of what it answers; sockets have their own.
+    answer = Ip(Flow("reply"), packet.dst, packet.src, ttl, packet.size, echo="reply", size=packet.size, tos=packet.tos)
     walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
 
 
@@ -231,6 +235,7 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         size=packet.size,
         sport=packet.dport,
         flags=18 if proto == "tcp" else 0,
+        ephemeral=packet.ephemeral,
     )
     walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
 

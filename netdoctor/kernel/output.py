@@ -30,7 +30,7 @@ def route_output(walk: Walk, inode: int, flow: FibFlow) -> Way | FibMiss:
     """Find the way of a packet sent from `inode`; the source is chosen where `flow.src` is None."""
     ns = walk.namespace(inode)
     way = _route_output(walk, ns, flow)
-    if not is_multicast(flow.dst):
+    if not is_multicast(flow.dst) and not flow.tos:
         walk.queries.append(_query(inode, flow, way))
     return way
 

@@ -77,7 +77,8 @@ class Ip(Record, frozen=True):
     """An IPv4 packet. `size` is the datagram's length in bytes, `length` that of its largest fragment.
 
     `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
-    mark, which does not leave the namespace.
+    mark, which does not leave the namespace; `tos` is the whole byte, DSCP and ECN.
+    `ephemeral` is the port that stands for one the kernel will pick, with the first and last it picks from.
     `rerouted` is the mark by which an OUTPUT chain had it routed anew.
     """
 
@@ -103,6 +104,13 @@ class Ip(Record, frozen=True):
     ct: CtRef | None = None
     zone: int = 0
     rerouted: int | None = None
+    tos: int = 0
+    ephemeral: tuple[int, int, int] | None = None
+
+    @property
+    def dscp(self) -> int:
+        """The bits of `tos` that routing compares (INET_DSCP_MASK)."""
+        return self.tos & 0xFC
 
 
 class Frame(Record, frozen=True):

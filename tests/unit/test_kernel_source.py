@@ -130,7 +130,7 @@ def gate(*routes: str, **sysctls: int) -> Ns:
 
 def verdict(ns: Ns, src: str, oif: str | None = "eth1", mark: int = 0) -> str:
     out = ns.index(oif) if oif else 0
-    refused = validate_source(ns.view(), ns.link("eth0"), src, "10.1.0.5", out, mark)
+    refused = validate_source(ns.view(), ns.link("eth0"), src, "10.1.0.5", out, FibFlow("10.1.0.5", src, mark=mark))
     return "ok" if refused is None else refused.why
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.membership import ICMP, number_of
 from netdoctor.kernel.netfilter.seen import Seen, Tuple
-from netdoctor.kernel.netfilter.view import View, inside
+from netdoctor.kernel.netfilter.view import View, inside, port_inside
 
 
 def state(match: m.State, view: View) -> bool:
@@ -72,7 +72,8 @@ def port(match: m.CtPort, view: View) -> bool | None:
         port = _ECHO[match.direction, seen.proto]
     if port is None:
         return None
-    return any(first <= port <= last for first, last in match.ranges) != match.negated
+    held = port_inside(port, match.ranges, seen)
+    return None if held is None else held != match.negated
 
 
 _ECHO = {("original", 1): 8 << 8, ("reply", 1): 0, ("original", 58): 128 << 8, ("reply", 58): 129 << 8}

@@ -109,7 +109,7 @@ def _nat(
                 _drop(walk, at, packet, passing, where, result, step)
                 return None
             # What a NAT chain notes on the packet stays: kube-proxy marks there what it masquerades later.
-            packet = replace(packet, mark=result.seen.mark, ttl=result.seen.ttl)
+            packet = replace(packet, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos)
             connection.mark = connection.mark if result.ct_mark is None else result.ct_mark
             if result.translate is not None:
                 address, port = nat.target(walk, ns, at, packet, passing, result.translate)
@@ -161,10 +161,10 @@ def _filter(
         packet = replace(packet, ct=CtRef(-1, False, "UNTRACKED"))
     if result.zone is not None:
         packet = replace(packet, zone=result.zone)
-    if base.kind == "route" and result.seen.mark != packet.mark:
-        # ipt_mangle_out(), nf_route_table_hook4(): of the chains that set a mark, only these have it routed anew.
+    if base.kind == "route" and (result.seen.mark, result.seen.tos) != (packet.mark, packet.tos):
+        # ipt_mangle_out(), nf_route_table_hook4(): of the chains that change it, only these have it routed anew.
         packet = replace(packet, rerouted=result.seen.mark)
-    return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl), step
+    return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos), step
 
 
 def _run(
@@ -190,8 +190,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
     # An echo request has a socket behind it; an answer is the kernel's own or another program's.
     outgoing = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
     local = outgoing and packet.echo == "request"
-    # The Ethernet header is there until the packet is given a new one.
-    macs = (packet.macs or (None, None)) if passing.hook in ("prerouting", "input", "forward") else (None, None)
+    # The old Ethernet header stays readable until the packet is given a new one; what is sent here has none yet.
+    macs = packet.macs or (None, None)
     return Seen(
         iif=passing.iif,
         oif=passing.oif,
@@ -207,6 +207,7 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         icmp_code=0 if icmp else None,
         tcp_flags=packet.flags,
         ttl=packet.ttl,
+        tos=packet.tos,
         length=packet.length,
         mark=packet.mark,
         ct_state=packet.ct.state if packet.ct is not None else "INVALID",
@@ -214,11 +215,13 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         ct_mark=connection.mark if connection is not None else 0,
         ct_original=_tuple(connection.original) if connection is not None else None,
         ct_reply=_tuple(connection.reply) if connection is not None else None,
+        ct_proto=connection.original.proto if connection is not None else None,
         ct_replying=packet.ct is not None and packet.ct.replying,
         smac=passing.smac or macs[0],
         dmac=passing.dmac or macs[1],
         uid=0 if local else None,
         gid=0 if local else None,
+        ephemeral=packet.ephemeral,
         ethertype=0x0800,
     )
 

@@ -14,7 +14,7 @@ from netdoctor.kernel.netfilter import connection, membership
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.membership import ICMP, WITH_PORTS
 from netdoctor.kernel.netfilter.seen import ETH_P_ARP, Seen
-from netdoctor.kernel.netfilter.view import View, inside
+from netdoctor.kernel.netfilter.view import SELDOM, View, inside, port_inside
 
 IPPROTO_TCP = 6
 
@@ -88,8 +88,10 @@ def _port(match: m.Port, view: View) -> bool | None:
     if seen.proto not in WITH_PORTS:
         return False if view.xtables else _raw_port(match, seen)
     sides = (seen.sport, seen.dport) if match.side == "either" else (getattr(seen, _PORTS[match.side]),)
-    inside = any(port is not None and first <= port <= last for port in sides for first, last in match.ranges)
-    return inside != match.negated
+    found = [port_inside(port, match.ranges, seen) for port in sides if port is not None]
+    if True not in found and None in found:
+        return None
+    return (True in found) != match.negated
 
 
 def _raw_port(match: m.Port, seen: Seen) -> bool | None:
@@ -101,8 +103,6 @@ def _raw_port(match: m.Port, seen: Seen) -> bool | None:
     return None if SELDOM < share < 1 - SELDOM else (share > 0.5) != match.negated
 
 
-#: A checksum that hits fewer of all numbers than this does not hit.
-SELDOM = 1 / 64
 _PORTS = {"src": "sport", "dst": "dport"}
 
 

@@ -22,7 +22,7 @@ def target(
     walk: Walk, ns: Namespace, at: Place, packet: Ip, passing: Passing, rule: Translate
 ) -> tuple[str | None, int | None]:
     """Return the address and port the rule gives; None keeps the packet's own."""
-    port = rule.ports[0] if rule.ports is not None and packet.proto != IPPROTO_ICMP else None
+    port = _port(walk, packet, passing, rule)
     if rule.kind == "masquerade":
         link = ns.link_named(passing.oif or "")
         return (select_address(ns, link, passing.next_hop) if link is not None else None), port
@@ -37,6 +37,20 @@ def target(
     if len(choices) == 1:
         return choices[0], port
     return walk.choose(f"NAT to one of {rule.addresses[0]}-{rule.addresses[1]}", choices), port
+
+
+def _port(walk: Walk, packet: Ip, passing: Passing, rule: Translate) -> int | None:
+    """nf_nat_l4proto_unique_tuple(): a port within the range stays, else the first; at random where that is asked."""
+    if rule.ports is None or packet.proto == IPPROTO_ICMP:
+        return None
+    first, last = rule.ports
+    destination = passing.hook in ("prerouting", "output")
+    if first == last:
+        return first
+    if destination and rule.random:
+        ports = range(first, min(last, first + MAX_CHOICES - 1) + 1)
+        return walk.choose(f"NAT to one of the ports {first}-{last}", ports)
+    return None if first <= (packet.dport if destination else packet.sport) <= last else first
 
 
 def _redirected(ns: Namespace, passing: Passing) -> str | None:

@@ -27,7 +27,8 @@ class Seen(Record, frozen=True):
     holds what else is true of the connection: SNAT, DNAT, ASSURED, EXPECTED (CONFIRMED and SEEN_REPLY follow from the
     state). `ct_original` and `ct_reply` are its two tuples, `ct_proto` its protocol; without them, what a new
     connection has follows from the packet. `uid` and `gid` are those of the sending socket, None for a packet that is
-    forwarded or that the kernel itself sends. `fragment` means a second or further fragment.
+    forwarded or that the kernel itself sends. `ephemeral` is a port that stands for any from its second to its third
+    number (a source port that the kernel picks). `fragment` means a second or further fragment.
     """
 
     iif: str | None = None
@@ -60,6 +61,7 @@ class Seen(Record, frozen=True):
     dmac: str | None = None
     pkttype: str = "unicast"
     fragment: bool = False
+    ephemeral: tuple[int, int, int] | None = None
     uid: int | None = None
     gid: int | None = None
     ethertype: int = ETH_P_IP

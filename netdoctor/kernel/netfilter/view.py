@@ -30,6 +30,24 @@ class View:
         return self.place.backend == "legacy" or (self.rule is not None and self.rule.text[:1] == "-")
 
 
+#: Of numbers that cannot be known, fewer than this share are not hit.
+SELDOM = 1 / 64
+
+
+def port_inside(port: int, ranges: tuple[tuple[int, int], ...], seen: Seen) -> bool | None:
+    """Tell whether a port lies in one of `ranges`; None where it is one that the kernel has yet to pick."""
+    if seen.ephemeral is None or port != seen.ephemeral[0]:
+        return any(first <= port <= last for first, last in ranges)
+    _, low, high = seen.ephemeral
+    held, at = 0, low
+    for first, last in sorted(ranges):
+        begin, end = max(first, at), min(last, high)
+        if begin <= end:
+            held, at = held + end - begin + 1, end + 1
+    share = held / (high - low + 1)
+    return None if SELDOM < share < 1 - SELDOM else share > 0.5
+
+
 def inside(value: int, ranges: tuple[tuple[int, int], ...], version: int, negated: bool) -> bool:
     """Tell whether an address lies in one of `ranges` of that IP version; one of the other version never holds."""
     if (version == 6) != (value >= V6):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.agreement.rules import nft_more
 from tests.agreement.rules.nft_words import Corner, condition, nat_rule, verdict
 from tests.agreement.rules.pool import Pool
 
@@ -150,6 +151,7 @@ def _sets(pool: Pool, family: str) -> tuple[tuple[str, ...], list[str]]:
         "ports": f"type ipv4_addr . inet_proto; elements = {{ {pool.host()} . {pool.pick('icmp', 'tcp')} }}",
         "names": f'type ifname; elements = {{ "{pool.device()}", "nosuch" }}',
         "marks": f"type mark; elements = {{ {pool.mark():#x} }}",
+        "filled": nft_more.filled(),
         "timed": f"type ipv4_addr; flags timeout; elements = {{ {pool.host()} timeout 1h }}",
     }
     names = tuple(pool.rng.sample(sorted(known), pool.rng.randint(1, 3)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.agreement.rules import nft_more
 from tests.agreement.rules.pool import Pool
 
 STATES = (
@@ -48,6 +49,10 @@ def condition(pool: Pool, corner: Corner, hook: str) -> tuple[str, str]:
     """One condition: its kind and its words."""
     if corner.family == "arp":
         return _arp(pool, hook)
+    if pool.chance(0.01):
+        return "undecided", nft_more.undecided(pool)
+    if pool.chance(0.12):
+        return nft_more.condition(pool, hook, corner.routed)
     options = _everywhere(pool, corner, hook)
     if corner.routed:
         options += _routed(pool, hook)
@@ -176,6 +181,7 @@ def _in_set(pool: Pool, name: str, incoming: bool) -> str:
         "ports": f"ip {side} . ip protocol",
         "names": "iifname" if incoming else "oifname",
         "marks": "meta mark",
+        "filled": f"ip {side}",
     }[name]
     return f"{what} {no(pool)}@{name}"
 
@@ -232,7 +238,7 @@ def verdict(pool: Pool, corner: Corner, hook: str, users: tuple[str, ...]) -> tu
             "meta l4proto vmap { icmp : continue, udp : drop }",
         ), False
     if corner.family != "arp" and hook not in ("egress",) and pool.chance(0.14):
-        return _statement(pool, corner), False
+        return _statement(pool, corner, hook), False
     draw = pool.rng.random()
     if draw < 0.5:
         return "accept", False
@@ -245,7 +251,9 @@ def verdict(pool: Pool, corner: Corner, hook: str, users: tuple[str, ...]) -> tu
     return "drop", True
 
 
-def _statement(pool: Pool, corner: Corner) -> str:
+def _statement(pool: Pool, corner: Corner, hook: str) -> str:
+    if pool.chance(0.25) and hook:
+        return nft_more.statement(pool, corner.sets, hook, corner.routed)
     mark = pool.mark()
     options = [
         f"meta mark set {mark:#x}",
@@ -266,6 +274,8 @@ def _statement(pool: Pool, corner: Corner) -> str:
 
 def nat_rule(pool: Pool, corner: Corner, hook: str) -> str:
     """A NAT statement that this hook takes."""
+    if pool.chance(0.25):
+        return nft_more.nat(pool, corner.family, hook)
     family = "ip " if corner.family == "inet" else ""
     some = pool.rng.choice(pool.draft.endpoints).address
     if hook in ("prerouting", "output"):

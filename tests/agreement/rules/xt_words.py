@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.agreement.rules import xt_more
 from tests.agreement.rules.pool import Pool
 
 IN = ("PREROUTING", "INPUT", "FORWARD", "")
@@ -46,7 +47,7 @@ def match(pool: Pool, table: str, hook: str, sets: tuple[str, ...]) -> tuple[str
         if kind == "set":
             text = _in_set(pool, sets)
         if text:
-            return ("proto" if kind in ("icmp", "protocol", "other") else kind), text
+            return ("proto" if kind in ("icmp", "protocol", "other") or text[:3] == "-p " else kind), text
 
 
 def _device(pool: Pool, option: str, name: str) -> str:
@@ -222,8 +223,11 @@ KINDS: dict[str, tuple[float, Maker]] = {
     "fragment": (2, lambda pool, table, hook: f"{no(pool)}-f"),
     "limit": (1, lambda pool, table, hook: _limit(pool)),
     "set": (6, lambda pool, table, hook: ""),
-    "dscp": (1, lambda pool, table, hook: f"-m dscp {no(pool)}--dscp {pool.pick('0', '0x2e')}"),
-    "tos": (1, lambda pool, table, hook: f"-m tos {no(pool)}--tos {pool.pick('0x00', '0x10')}"),
+    "dscp": (1.5, lambda pool, table, hook: f"-m dscp {no(pool)}--dscp {pool.pick('0', '0x2e')}"),
+    "tos": (1.5, lambda pool, table, hook: f"-m tos {no(pool)}--tos {pool.pick('0x00', '0x10')}"),
+    "connection": (3, lambda pool, table, hook: xt_more.connection(pool) if table != "raw" else ""),
+    "group": (1, lambda pool, table, hook: xt_more.device_group(pool, hook) if hook else ""),
+    "undecided": (0.4, lambda pool, table, hook: xt_more.undecided(pool, hook)),
 }
 
 
@@ -232,7 +236,10 @@ def target(pool: Pool, table: str, hook: str, users: tuple[str, ...]) -> tuple[s
     if users and pool.chance(0.3):
         return f"-{pool.pick('j', 'j', 'g')} {pool.rng.choice(users)}", False
     if table == "nat":
-        return _nat(pool, hook), False
+        return (pool.chance(0.25) and xt_more.nat(pool, hook)) or _nat(pool, hook), False
+    if pool.chance(0.08):
+        more = xt_more.target(pool, table, hook)
+        return more, more == "-j NFQUEUE --queue-num 3"
     if pool.chance(0.08):
         return pool.pick("", "-j LOG", '-j LOG --log-prefix "x: "', "-j NFLOG --nflog-group 3"), False
     if not hook and pool.chance(0.2):
