@@ -46,8 +46,8 @@ class KernelDrop(Record, frozen=True):
 class Observation(Record, frozen=True):
     """One run of probes. `began` is RFC 3339, `lasted` milliseconds.
 
-    `refused` is what the socket was told, as an errno's name; `watched` are the namespaces that had a tap. `lost` counts
-    packets that a tap had no room for.
+    `refused` is what the socket was told, as an errno's name; `watched` are the namespaces that had a tap. `lost`
+    counts packets that a tap had no room for.
     """
 
     began: str

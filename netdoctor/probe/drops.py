@@ -39,7 +39,7 @@ class Event(Record, frozen=True):
 
 
 class Drops:
-    """Follows drops from now on, until `close`. Where that cannot be had, `missing` says so and nothing else happens."""
+    """Follows drops from now on, until `close`. Where that cannot be had, `missing` says so, and that is all."""
 
     def __init__(self) -> None:
         self.missing: list[Missing] = []

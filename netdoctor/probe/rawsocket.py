@@ -1,7 +1,7 @@
 """Packet sockets where Python's own are not enough: all devices at once, and devices by number.
 
-Python's socket module knows a device of AF_PACKET by its name alone: it cannot bind to none, and it fails on a name that
-is no UTF-8.
+Python's socket module knows a device of AF_PACKET by its name alone: it cannot bind to none, and it fails on a name
+that is no UTF-8.
 """
 
 from __future__ import annotations

@@ -12,9 +12,7 @@ from datetime import UTC, datetime
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.nsenter import VanishedError
 from netdoctor.facts.host import Missing
-from netdoctor.facts.links import Record
 from netdoctor.facts.observed import KernelDrop, Observation, Sighting
-from netdoctor.kernel.conversation import Ping
 from netdoctor.probe.bpf import program
 from netdoctor.probe.drops import Drops
 from netdoctor.probe.mark import MOST, fresh
@@ -22,24 +20,12 @@ from netdoctor.probe.pattern import Sought, alternatives
 from netdoctor.probe.recognise import Recogniser
 from netdoctor.probe.send import NotAllowed, Sender, open_sender
 from netdoctor.probe.taps import KEPT, Capture, Tap, close_all
+from netdoctor.watch import Plan
 
 #: Seconds between two probes; most answers come within, and then no second one is sent.
 INTERVAL = 0.3
 #: Namespaces that get a tap; a process may usually have 1024 descriptors, and the collectors keep theirs.
 MOST_TAPS = 200
-
-
-class Plan(Record, frozen=True):
-    """What to send and where to look. `watch` are inodes, the most important first; `ports` see `Sought`.
-
-    `patience` is how long to wait for an answer, in seconds from the first probe on.
-    """
-
-    ping: Ping
-    watch: tuple[int, ...]
-    ports: tuple[int, ...]
-    vxlan: tuple[int, ...]
-    patience: float
 
 
 def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
@@ -104,12 +90,9 @@ class _Run:
                 self._missing.append(Missing(f"a tap in {known.id.label}", why, "run netdoctor as root"))
                 continue
             taps.append(tap)
-        if left := len(self._plan.watch) - MOST_TAPS:
-            if left > 0:
-                what = f"taps in {left} further namespaces"
-                self._missing.append(
-                    Missing(what, f"no more than {MOST_TAPS} are watched", "ask one of them")
-                )
+        if (left := len(self._plan.watch) - MOST_TAPS) > 0:
+            what, why = f"taps in {left} further namespaces", f"no more than {MOST_TAPS} are watched"
+            self._missing.append(Missing(what, why, "ask from a container nearer by"))
         return taps
 
     def go(self) -> None:
