@@ -25,6 +25,7 @@ class Answer(Record, frozen=True):
     """The verdict, the walk that shows it, and the ending that decided. `lost` is how many of the ways fail for sure.
 
     Where some ways fail and others do not, the verdict is unknown, and walk and ending are those of one that fails.
+    `ways` are the answers of all ways that the packet may take, where there are several.
     """
 
     verdict: Verdict
@@ -32,6 +33,7 @@ class Answer(Record, frozen=True):
     ending: Ending | None
     missing: tuple[MissingPart, ...] = ()
     lost: int = 0
+    ways: tuple[Answer, ...] = ()
 
 
 def ask(host: Host, question: Question, witness: Witness | None = None) -> Answer:
@@ -85,20 +87,23 @@ def _given_since(host: Host, inode: int | None, family: int) -> str | None:
 def _together(answers: list[Answer], complete: bool) -> Answer:
     """All ways as one answer: what they say alike, else that the facts do not say which one this packet takes."""
     failing = [answer for answer in answers if answer.verdict == "unreachable"]
+    ways = tuple(answers) if len(answers) > 1 else ()
     if len({answer.verdict for answer in answers}) > 1:
         first = next(answer for answer in (*failing, *answers) if answer.verdict != "reachable")
         fork = ", ".join(sorted({what for answer in answers for what, _, _ in answer.walk.choices}))
         why = f"some ways answer and some do not, and the facts do not decide it: {fork}"
         how = "run netdoctor on the live host, or remove the way that fails"
         part = MissingPart("which way this flow takes", why, how)
-        return Answer("unknown", first.walk, first.ending, (*first.missing, part), len(failing))
+        kept = (*first.missing, part)
+        return Answer("unknown", first.walk, first.ending, kept, len(failing), ways)
     first = answers[0]
     if complete:
-        return Answer(first.verdict, first.walk, first.ending, first.missing, len(failing))
+        return Answer(first.verdict, first.walk, first.ending, first.missing, len(failing), ways)
     left_out = MissingPart(
         "further ways", "more combinations of forks than are walked", "ask for one address at a time"
     )
-    return Answer("unknown", first.walk, first.ending, (*first.missing, left_out), len(failing))
+    kept = (*first.missing, left_out)
+    return Answer("unknown", first.walk, first.ending, kept, len(failing), ways)
 
 
 def _judged(walk: Walk) -> Answer:

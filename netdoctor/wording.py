@@ -112,6 +112,13 @@ def refusal(reject: str, proto: int) -> str:
     return f'the program gets "{error}"'
 
 
+def _lost(end: e.ObservedLoss) -> str:
+    if end.refused is not None:
+        return f"a real packet is refused ({end.refused})"
+    why = f" ({end.reason} in {end.function})" if end.reason is not None else ""
+    return f"a real packet is seen here, and nowhere after{why}"
+
+
 def said(ending: e.Ending) -> str:
     """Say in a few words why a packet ended."""
     return _WORDS.get(type(ending), lambda end: slug(end))(ending)
