@@ -20,6 +20,7 @@ from netdoctor.kernel.netfilter.model import Base, Family
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.traversal import traversal
 from netdoctor.kernel.netfilter.traverse import Hit, traverse
 from netdoctor.kernel.packet import Arp, Frame, Ip, Place
 from netdoctor.kernel.walk import Walk
@@ -73,6 +74,7 @@ def _pass_chain(
     step: int,
 ) -> Frame | None:
     result = traverse(rules, base, where, seen_frame(frame, passing), NamespaceEnvironment(ns, rules), walk.choose)
+    walk.traversals.append(traversal(step, at, passing.hook, where, frame, result))
     payload = frame.payload
     if result.verdict == "accept":
         if not isinstance(payload, Ip):

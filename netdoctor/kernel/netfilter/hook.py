@@ -19,6 +19,7 @@ from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.seen import Tuple as SeenTuple
+from netdoctor.kernel.netfilter.traversal import traversal
 from netdoctor.kernel.netfilter.traverse import Hit, Result, traverse
 from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
 from netdoctor.kernel.walk import Walk
@@ -103,7 +104,7 @@ def _nat(
     manip = MANIP[passing.hook]
     if ct.state == "NEW" and not ct.replying and manip not in connection.decided:
         for base, where in chains:
-            result = _run(walk, ns, at, packet, passing, rules, base, where)
+            result = _run(walk, ns, at, packet, passing, rules, base, where, step)
             step = _noted(walk, at, packet, passing, where, result, step)
             if result.verdict != "accept":
                 _drop(walk, at, packet, passing, where, result, step)
@@ -145,7 +146,7 @@ def _filter(
     where: Where,
     step: int,
 ) -> tuple[Ip, int] | None:
-    result = _run(walk, ns, at, packet, passing, rules, base, where)
+    result = _run(walk, ns, at, packet, passing, rules, base, where, step)
     step = _noted(walk, at, packet, passing, where, result, step)
     if result.verdict != "accept":
         _drop(walk, at, packet, passing, where, result, step)
@@ -164,11 +165,21 @@ def _filter(
 
 
 def _run(
-    walk: Walk, ns: Namespace, at: Place, packet: Ip, passing: Passing, rules: Ruleset, base: Base, where: Where
+    walk: Walk,
+    ns: Namespace,
+    at: Place,
+    packet: Ip,
+    passing: Passing,
+    rules: Ruleset,
+    base: Base,
+    where: Where,
+    step: int,
 ) -> Result:
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
-    return traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    walk.traversals.append(traversal(step, at, passing.hook, where, packet, result))
+    return result
 
 
 def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:
