@@ -6,12 +6,13 @@ nobody else change it (include/uapi/linux/netfilter/nf_tables.h, Linux 5.12).
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from collections.abc import Sequence
 
 from netdoctor.collect.netlink import HEADER, NLM_F_REQUEST, Conversation, attribute, attributes, split
-from netdoctor.facts.links import Record
+from netdoctor.tracing.plan import Hanging
 from netdoctor.tracing.signature import Alternative, Bytes
 
 SUBSYSTEM = 10
@@ -29,20 +30,6 @@ _NETWORK, _TRANSPORT = 1, 2
 _REGISTER = 1
 _EQ, _NEQ = 0, 1
 _TABLE_NAME, _RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE = 1, 1, 2, 3
-
-
-class Hanging(Record, frozen=True):
-    """A base chain to be made: its family, hook and priority, and (netdev) its device."""
-
-    family: str
-    hook: str
-    priority: int
-    device: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Its name within the table."""
-        return "-".join(filter(None, (self.hook, self.device)))
 
 
 def make(sock: socket.socket, table: str, chains: Sequence[Hanging], ways: Sequence[Alternative], owner: bool) -> None:
@@ -99,13 +86,7 @@ def _commit(sock: socket.socket, messages: Sequence[bytes]) -> None:
 def acknowledged(message: bytes) -> None:
     """Raise OSError where an acknowledgement is a refusal."""
     if HEADER.unpack_from(message)[1] == 2 and (number := -struct.unpack_from("=i", message, 16)[0]):
-        raise OSError(number, f"netfilter: {_strerror(number)}")
-
-
-def _strerror(number: int) -> str:
-    import os
-
-    return os.strerror(number)
+        raise OSError(number, os.strerror(number))
 
 
 def _chain(table: str, chain: Hanging) -> bytes:
