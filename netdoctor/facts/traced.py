@@ -10,6 +10,7 @@ from typing import Literal
 from netdoctor.facts.links import Record
 
 Kind = Literal["rule", "return", "policy"]
+Leg = Literal["request", "reply"]
 
 
 class TracedPacket(Record, frozen=True):
@@ -48,7 +49,8 @@ class TraceEvent(Record, frozen=True):
 
     `namespace` is the inode, None where the source does not say. A rule is named by `number` (legacy), by `handle`
     (nft), or only by its `text` as the source prints it. Legacy events have no verdict. `verdict` is in small letters,
-    a jump with its chain (`jump KUBE-SERVICES`). Events of one base chain passed by one packet bear the same `run`.
+    a jump with its chain (`jump KUBE-SERVICES`). Events of one base chain passed by one packet bear the same `run`;
+    `leg` says whether it is the question's packet or its answer, where that is known.
     """
 
     backend: Literal["nft", "legacy"]
@@ -63,3 +65,4 @@ class TraceEvent(Record, frozen=True):
     verdict: str | None = None
     packet: TracedPacket | None = None
     namespace: int | None = None
+    leg: Leg | None = None

@@ -7,7 +7,7 @@ depends on which was there first, and that is written nowhere: their order count
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TypeVar
 
@@ -46,24 +46,33 @@ class Comparison(Record, frozen=True):
     difference: Difference | None = None
 
 
-def compare(found: Sequence[Joined], walk: Walk, inodes: Iterable[int]) -> Comparison:
-    """Hold the events of one probe against one walk, in the namespaces that were watched."""
+#: The namespaces that were listened in, and the backends that were heard there.
+Heard = Mapping[int, Collection[str]]
+
+
+def compare(found: Sequence[Joined], walk: Walk, heard: Heard) -> Comparison:
+    """Hold the events of one probe against one walk, as far as they could be heard.
+
+    Where the walk has no answer, that of the kernel is left out: a refusal answers too, and is no part of a walk.
+    """
+    if walk.reply_from is None:
+        found = [one for one in found if one.event.leg != "reply"]
     same, first = 0, None
-    for inode in dict.fromkeys(inodes):
+    for inode, backends in heard.items():
         ns = walk.host.namespace(inode)
         rules = ruleset_of(ns) if ns is not None else Ruleset(())
         events = _settled([run for run in runs(found) if run[0].event.namespace == inode], rules, _of_run)
-        met = [one for one in walk.traversals if one.at.inode == inode and _counts(one)]
-        met = _settled(met, rules, _of_traversal)
+        met = [one for one in walk.traversals if one.at.inode == inode and one.where.backend in backends]
+        met = _settled([one for one in met if _counts(one)], rules, _of_traversal)
         count, difference = _namespace(inode, events, met)
         same += count
         first = first or difference
     return Comparison(same, len(found), first)
 
 
-def best(found: Sequence[Joined], walks: Sequence[Walk], inodes: Sequence[int]) -> tuple[Walk, Comparison] | None:
+def best(found: Sequence[Joined], walks: Sequence[Walk], heard: Heard) -> tuple[Walk, Comparison] | None:
     """Return the way that fits the trace best, and how it does: the kernel has taken one of them."""
-    every = [(walk, compare(found, walk, inodes)) for walk in walks]
+    every = [(walk, compare(found, walk, heard)) for walk in walks]
     return max(every, key=lambda one: (one[1].difference is None, one[1].same), default=None)
 
 

@@ -40,11 +40,11 @@ class Hanging(Record, frozen=True):
 
 
 class Watch(Record, frozen=True):
-    """One namespace: the chains that ask for the trace, and whether legacy tables of IPv4 are loaded in it."""
+    """One namespace: the chains that ask for the trace, and the legacy tables of IPv4 that are loaded in it."""
 
     inode: int
     chains: tuple[Hanging, ...]
-    legacy: bool
+    legacy: tuple[str, ...]
 
 
 def watches(host: Host, walks: Sequence[Walk], further: Iterable[int | None] = ()) -> list[Watch]:
@@ -67,7 +67,7 @@ def _watch(ns: Namespace, inode: int, walks: Sequence[Walk]) -> Watch:
         link = ns.link(ifindex)
         if link is not None:
             chains.append(Hanging("netdev", "ingress", _before(rules, "ingress", ("netdev", "inet")), link.name))
-    legacy = any(text.backend == "legacy" and text.family == "ip" for text in texts)
+    legacy = tuple(text.table for text in texts if text.backend == "legacy" and text.family == "ip")
     return Watch(inode, tuple(chains), legacy)
 
 

@@ -6,10 +6,8 @@ to a datagram carries nothing of the probe: it is known by its addresses and por
 
 from __future__ import annotations
 
-from typing import Literal
-
 from netdoctor.facts.links import Record
-from netdoctor.facts.traced import TracedPacket
+from netdoctor.facts.traced import Leg, TracedPacket
 
 ICMP, TCP, UDP = 1, 6, 17
 PROTOCOLS = {"icmp": ICMP, "tcp": TCP, "udp": UDP}
@@ -18,9 +16,6 @@ SYN, RST = 0x02, 0x04
 INSIDE = 8 + 8 + 14 + 20
 _INNER_TYPE = 8 + 8 + 12
 _INNER_PROTO = 8 + 8 + 14 + 9
-
-Leg = Literal["request", "reply"]
-
 
 class Bytes(Record, frozen=True):
     """Bytes at an offset from the transport header. With `any_of`, at least one of these bits of the byte is set."""
@@ -37,6 +32,7 @@ class Bytes(Record, frozen=True):
 class Alternative(Record, frozen=True):
     """One way in which a packet is the probe or its answer: all of it holds. Empty addresses are not asked for."""
 
+    leg: Leg
     proto: int
     bytes: tuple[Bytes, ...]
     src: str = ""
@@ -45,7 +41,7 @@ class Alternative(Record, frozen=True):
     def inside(self) -> Alternative:
         """The same in a packet that VXLAN carries."""
         head = (Bytes(_INNER_TYPE, b"\x08\x00"), Bytes(_INNER_PROTO, self.proto.to_bytes(1, "big")))
-        return Alternative(UDP, (*head, *(part.inside() for part in self.bytes)))
+        return Alternative(self.leg, UDP, (*head, *(part.inside() for part in self.bytes)))
 
 
 class Answer(Record, frozen=True):
@@ -75,12 +71,15 @@ class Signature(Record, frozen=True):
         if self.proto == TCP:
             return tuple(way for isn in self.isns for way in _segment(isn))
         if self.proto == UDP:
-            there = Alternative(UDP, (Bytes(8, self.token),))
+            there = Alternative("request", UDP, (Bytes(8, self.token),))
             return (there, *(_datagram(answer) for answer in self.answers))
         marks = (Bytes(8, self.token),) if len(self.token) >= 8 else (Bytes(4, self.ident.to_bytes(2, "big")),)
         if 0 < len(self.token) < 8:
             marks = (*marks, Bytes(8, self.token))
-        return tuple(Alternative(ICMP, (Bytes(0, bytes([kind])), *marks)) for kind in (8, 0))
+        return (
+            Alternative("request", ICMP, (Bytes(0, b"\x08"), *marks)),
+            Alternative("reply", ICMP, (Bytes(0, b"\x00"), *marks)),
+        )
 
     def leg(self, packet: TracedPacket) -> tuple[Leg, int] | None:
         """Return whether a packet is the probe or its answer, and the number that tells probes of one run apart."""
@@ -113,11 +112,11 @@ class Signature(Record, frozen=True):
 
 def _segment(isn: int) -> tuple[Alternative, Alternative]:
     """The SYN, and what answers it: a SYN-ACK or a reset."""
-    syn = Alternative(TCP, (Bytes(4, isn.to_bytes(4, "big")), Bytes(13, any_of=SYN)))
+    syn = Alternative("request", TCP, (Bytes(4, isn.to_bytes(4, "big")), Bytes(13, any_of=SYN)))
     acknowledged = ((isn + 1) & 0xFFFFFFFF).to_bytes(4, "big")
-    return syn, Alternative(TCP, (Bytes(8, acknowledged), Bytes(13, any_of=SYN | RST)))
+    return syn, Alternative("reply", TCP, (Bytes(8, acknowledged), Bytes(13, any_of=SYN | RST)))
 
 
 def _datagram(answer: Answer) -> Alternative:
     ports = answer.sport.to_bytes(2, "big") + answer.dport.to_bytes(2, "big")
-    return Alternative(UDP, (Bytes(0, ports),), answer.src, answer.dst)
+    return Alternative("reply", UDP, (Bytes(0, ports),), answer.src, answer.dst)

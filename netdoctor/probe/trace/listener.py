@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+
+from msgspec.structs import replace
 
 from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.tools import ToolError
 from netdoctor.collect.netlink import NETLINK_NETFILTER, SOL_NETLINK, Conversation
-from netdoctor.facts.traced import TraceEvent
+from netdoctor.facts.traced import Leg, TraceEvent
 from netdoctor.probe.trace import legacy, nflog, nftables
 from netdoctor.probe.trace.claim import Claim, Note
 from netdoctor.probe.trace.decode import Decoder
 from netdoctor.tracing.join import OWN
 from netdoctor.tracing.plan import Watch
-from netdoctor.tracing.signature import Signature
+from netdoctor.tracing.signature import Alternative, Signature
 
 _ADD_MEMBERSHIP, _GROUP_NFTRACE = 1, 9
 _RCVBUFFORCE, _NETNS_COOKIE = 33, 71
@@ -34,6 +36,8 @@ class Listener:
 
     def __init__(self, access: Access, watch: Watch, signature: Signature, ident: str, decoder: Decoder) -> None:
         self.watch = watch
+        #: The backends whose rules it hears of.
+        self.hears: set[str] = set()
         #: What was put in place, as a person would say it; and what could not be had.
         self.added: list[str] = []
         self.lacking: list[str] = []
@@ -42,11 +46,14 @@ class Listener:
         self._signature = signature
         self._ident = ident
         self._decoder = decoder
-        self._own: set[bytes] = set()
+        #: What our own rules mark, by family, chain and handle; and the packets that they have marked, by their ids.
+        self._legs: dict[tuple[str, str, int | None], Leg] = {}
+        self._marked: dict[bytes, Leg | None] = {}
         self._claim: Claim | None = None
         self._logger: str | None = None
         self._table: tuple[int, ...] = ()
-        self._rules = False
+        #: How many TRACE rules stand first in each chain of `raw`.
+        self._rules = 0
         self._socket = access.run(_socket)
 
     def open(self, rule: bool) -> None:
@@ -54,8 +61,10 @@ class Listener:
         try:
             if rule or not self._by_table():
                 self._by_rule()
-            if self.watch.legacy or self._rules:
+            if self.watch.legacy:
                 self._hear_legacy()
+            else:
+                self.hears.add("legacy")  # of which there are none
             with suppress(OSError):  # no nf_tables, so none of its events
                 self._socket.setsockopt(SOL_NETLINK, _ADD_MEMBERSHIP, _GROUP_NFTRACE)
             self._socket.setblocking(False)
@@ -80,8 +89,8 @@ class Listener:
                 self.lost = True
                 continue
             for ident, event in self._decoder.events(datagram):
-                if self._is_ours(ident, event):
-                    yield event
+                if (ours := self._ours(ident, event)) is not None:
+                    yield ours
 
     def close(self) -> None:
         """Take everything away again. What cannot be undone stays noted for the next start."""
@@ -98,17 +107,29 @@ class Listener:
         self._socket.close()
         if self._claim is not None:
             (self._claim.release if undone else self._claim.leave)()
-        self._claim, self._logger, self._rules, self._table = None, None, False, ()
+        self._claim, self._logger, self._rules, self._table = None, None, 0, ()
 
-    def _is_ours(self, ident: bytes, event: TraceEvent) -> bool:
-        """The packet shows its marks, or is known by its id to be the one that our own rule has just marked."""
+    def _ours(self, ident: bytes, event: TraceEvent) -> TraceEvent | None:
+        """The event, if it is of the probe: it shows its marks, or our own rule has just marked the packet of that id."""
         if event.table == OWN + self._ident:
-            self._own.add(ident)
-            return False
+            self._marked[ident] = self._legs.get((event.family, event.chain, event.handle))
         packet = event.packet
         if packet is None or event.table.startswith(OWN):
-            return False
-        return self._signature.leg(packet) is not None or (packet.vni is not None and ident in self._own)
+            return None
+        leg = found[0] if (found := self._signature.leg(packet)) is not None else None
+        if leg is None and packet.vni is not None:
+            leg = self._marked.get(ident)
+        seen = self._before_us(event) if leg is not None else None
+        return replace(seen, leg=leg) if seen is not None else None
+
+    def _before_us(self, event: TraceEvent) -> TraceEvent | None:
+        """The event as it would be without TRACE rules of ours first in `raw`; None for what is ours alone."""
+        if event.backend != "legacy" or event.table != "raw" or not self._rules:
+            return event
+        if event.chain not in legacy.CHAINS:
+            return event
+        number = (event.number or 0) - self._rules
+        return replace(event, number=number) if number > 0 and "raw" in self.watch.legacy else None
 
     def _by_table(self) -> bool:
         """Make the table; False where this kernel has no nf_tables."""
@@ -121,35 +142,51 @@ class Listener:
             if error.errno not in _UNKNOWN:
                 raise
             return self._without_owner(ways)
+        self._legs = self._own_rules(table, ways)
+        self.hears.add("nft")
         self.added.append(f"the nftables table {table}, which the kernel removes with this process")
         return True
 
-    def _without_owner(self, ways: tuple[object, ...]) -> bool:
+    def _without_owner(self, ways: tuple[Alternative, ...]) -> bool:
         """The same on a kernel that has nf_tables, and no owners of tables (before 5.12)."""
         self._socket.close()
         self._socket = self._access.run(_socket)
         self._claimed()
         try:
-            nftables.make(self._socket, OWN + self._ident, self.watch.chains, ways, owner=False)  # type: ignore[arg-type]
+            nftables.make(self._socket, OWN + self._ident, self.watch.chains, ways, owner=False)
         except OSError as error:
             if error.errno not in _UNKNOWN:
                 raise
             return False
+        self._legs = self._own_rules(OWN + self._ident, ways)
+        self.hears.add("nft")
         self._table = tuple({nftables.FAMILIES[chain.family] for chain in self.watch.chains})
         self.added.append(f"the nftables table {OWN}{self._ident}")
         return True
 
+    def _own_rules(self, table: str, ways: Sequence[Alternative]) -> dict[tuple[str, str, int | None], Leg]:
+        conversation = self._access.run(lambda: Conversation(NETLINK_NETFILTER))
+        found: dict[tuple[str, str, int | None], Leg] = {}
+        try:
+            for chain in self.watch.chains:
+                handles = nftables.handles(conversation, chain.family, table, chain.name)
+                for handle, way in zip(handles, ways, strict=False):
+                    found[chain.family, chain.name, handle] = way.leg
+        finally:
+            conversation.close()
+        return found
+
     def _by_rule(self) -> None:
         self._claimed()
-        self._rules = True
         ways = self._signature.alternatives()
-        legacy.add(self._access, self._ident, (*ways, *(way.inside() for way in ways)))
+        ways = (*ways, *(way.inside() for way in ways))
+        self._rules = len(ways)
+        legacy.add(self._access, self._ident, ways)
         chains = " and ".join(legacy.CHAINS)
         self.added.append(f"TRACE rules with the comment {legacy.TAG}{self._ident} in raw {chains}")
 
     def _hear_legacy(self) -> None:
         """Have the events of legacy tables sent here."""
-        before = legacy.logger(self._access)
         claim = self._claimed()
         try:
             nflog.bind(self._socket)
@@ -158,6 +195,7 @@ class Listener:
                 raise
             self.lacking.append("another program listens to NFLOG group 0")
             return
+        self.hears.add("legacy")
         before = legacy.logger(self._access)
         if before != legacy.OURS:
             claim.write(Note(self.watch.inode, self._access.run(cookie), before))

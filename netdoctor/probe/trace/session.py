@@ -36,14 +36,14 @@ Say = Callable[[str], None]
 
 
 class Trace(Record, frozen=True):
-    """What a trace gave: its events, in which namespaces it listened, whether the probe was answered.
+    """What a trace gave: its events, of which backends it heard in which namespaces, whether the probe was answered.
 
     `sent` is False where the kernel did not let the probe go (`refused`: the name of the errno). `handles` are those of
     the rules of the chains that were met, by namespace, family, table and chain. `lacking` is what could not be had.
     """
 
     events: tuple[TraceEvent, ...]
-    watched: tuple[int, ...]
+    heard: dict[int, tuple[str, ...]]
     sent: bool
     answered: bool
     refused: str | None
@@ -90,9 +90,9 @@ def trace(host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[i
         events = _listen(sender, listeners)
         lacking += [_lost(host, listener) for listener in listeners if listener.lost]
         handles = _handles(host, events)
-    watched = tuple(listener.watch.inode for listener in listeners)
-    ordered = tuple(numbered(_first(events, signature)))
-    return Trace(ordered, watched, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking))
+    heard = {listener.watch.inode: tuple(sorted(listener.hears)) for listener in listeners}
+    ordered = tuple(numbered(events))
+    return Trace(ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking))
 
 
 def _sender(host: LiveHost, ping: Ping, mark: object) -> Sender:
@@ -141,11 +141,6 @@ def _listen(sender: Sender, listeners: Sequence[Listener]) -> list[TraceEvent]:
             if happened:
                 until = time.monotonic() + (LINGER if done else PATIENCE)
     return events
-
-
-def _first(events: Sequence[TraceEvent], signature: Signature) -> list[TraceEvent]:
-    """Leave out what is sent again: each run of a base chain counts once for each leg, as TCP repeats itself."""
-    return list(events)
 
 
 def _handles(host: LiveHost, events: Sequence[TraceEvent]) -> dict[tuple[int, str, str, str], list[int]]:
