@@ -141,14 +141,17 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
 
     Where a `witness` is at hand, only the ways count whose route lookups it answers alike.
     """
+    source, destination = question.source, question.destination
     if (blind := _blind(host, question)) is not None:
         return Answer("unknown", Walk(host), None, (blind,))
-    ping = ping_of(host, question)
-    if ping is None:
-        known = _address(host, question)
-        inode = question.destination.inode if known is None else question.source.inode
-        ending = NoAddress(Flow("request"), Place(inode or 0, 0), -1, question.family)
-        return Answer("unreachable", Walk(host), ending)
+    address = destination.address or _given_since(host, destination.inode, question.family)
+    if source.inode is None or address is None:
+        walk = Walk(host)
+        inode = destination.inode if address is None else source.inode
+        place = Place(inode or 0, 0)
+        return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
+    asked = (question.size, question.df, question.protocol, question.port or 0)
+    ping = Ping(source.inode, address, source.address, *asked)
     walks, complete = converse(host, ping)
     if witness is not None and len(walks) > 1:
         # Which leg an older kernel prefers may differ in one place; the way that differs least is the one it takes.
@@ -164,26 +167,6 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
         )
         return Answer("unknown", answers[0].walk, answers[0].ending, (*answers[0].missing, left_out))
     return _mixed(answers)
-
-
-def ping_of(host: Host, question: Question) -> Ping | None:
-    """Return the packet of a question; None where there is nobody to send it, or no address to send it to."""
-    inode, address = question.source.inode, _address(host, question)
-    if inode is None or address is None:
-        return None
-    asked = (question.size, question.df, question.protocol, question.port or 0)
-    return Ping(inode, address, question.source.address, *asked)
-
-
-def ways(host: Host, question: Question) -> list[Walk]:
-    """Return every way that the packet may take; none where it cannot be walked at all."""
-    ping = ping_of(host, question) if _blind(host, question) is None else None
-    return converse(host, ping)[0] if ping is not None else []
-
-
-def _address(host: Host, question: Question) -> str | None:
-    destination = question.destination
-    return destination.address or _given_since(host, destination.inode, question.family)
 
 
 def _blind(host: Host, question: Question) -> MissingPart | None:
