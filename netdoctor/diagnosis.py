@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+from msgspec.structs import replace
+
 from netdoctor import __version__
+from netdoctor.agreement import Judgement, Way, judge
 from netdoctor.assemble import cause_part, path_part, question_part
 from netdoctor.case import Case
 from netdoctor.check import Check, Finding, explaining
-from netdoctor.facts.host import Host
+from netdoctor.facts.host import Host, Missing
 from netdoctor.facts.links import Record
+from netdoctor.facts.observed import Observation
 from netdoctor.facts.records import AF_INET
 from netdoctor.fix.change import applied
 from netdoctor.fix.command import enter
@@ -22,31 +27,44 @@ from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, Ru
 from netdoctor.kernel.packet import Arp, Flow, Ip, Place
 from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
+from netdoctor.observing import agreement_part, loss, probe_part
 from netdoctor.question import Question
 from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool, Verdict
 from netdoctor.second_witness import compare, route_differences
 from netdoctor.summary import summarise
+from netdoctor.watch import Plan, planned
+
+#: Sends real packets and tells what became of them, or why none could be sent.
+Observer = Callable[[Plan], tuple[Observation | None, tuple[Missing, ...]]]
 
 #: One run names at most this many causes, one behind the other.
 MAX_CAUSES = 8
 
 
 class Answer(Record, frozen=True):
-    """What walking once gave: the verdict, the walk that shows it, and the ending that decided."""
+    """What walking gave: the verdict, the walk that shows it, and the ending that decided.
+
+    `ways` are the answers of all ways that the packet may take, where there are several.
+    """
 
     verdict: Verdict
     walk: Walk
     ending: Ending | None
     missing: tuple[MissingPart, ...] = ()
+    ways: tuple[Answer, ...] = ()
 
 
-def diagnose(host: Host, question: Question, witness: Witness | None = None) -> Report:
-    """Answer `question` from the facts of `host`: nothing is sent and nothing is changed.
+def diagnose(
+    host: Host, question: Question, witness: Witness | None = None, observer: Observer | None = None
+) -> Report:
+    """Answer `question` from the facts of `host`: without an `observer` nothing is sent, and nothing is changed.
 
     A `witness` is the running kernel: it is asked the walk's own lookups, which settles forks and is held against the
-    twin.
+    twin. An `observer` sends real packets, whose fate counts for more than the walk's.
     """
-    return Diagnosis(host, question, witness).report()
+    diagnosis = Diagnosis(host, question, witness)
+    causes = diagnosis.find_causes()
+    return diagnosis.report(causes) if observer is None else diagnosis.observed(causes, observer)
 
 
 class Diagnosis:
@@ -58,14 +76,52 @@ class Diagnosis:
         self.witness = witness
         self.crashed: list[Crashed] = []
         self.answer = ask(host, question, witness)
+        self.walks = [way.walk for way in self.answer.ways or (self.answer,)]
+        self._compared = compare(self.answer.walk.queries, witness) if witness is not None else None
 
-    def report(self) -> Report:
-        """Find every cause and write the report."""
-        causes = self._causes()
+    def observed(self, causes: list[Cause], observer: Observer) -> Report:
+        """Send real packets, and write the report by what became of them; `causes` are those foreseen."""
+        answer = self.answer
+        plan = planned(self.host, self.question, answer.verdict, answer.ending, self.walks)
+        seen, unseen = observer(plan) if plan is not None else (None, ())
+        missing = tuple(
+            MissingPart(m.what, m.why, m.how_to_get_it) for m in (*unseen, *(seen.missing if seen else ()))
+        )
+        if seen is None or not answer.walk.steps:
+            return self.report(causes, missing)
+        ways = answer.ways or (answer,)
+        judged = judge([Way(way.verdict, way.walk, way.ending) for way in ways], answer.verdict, seen)
+        foreseen, causes = causes, self._settle(ways[judged.way], judged, seen, causes)
+        return replace(
+            self.report(causes, missing),
+            probe=probe_part(self.host, judged, seen),
+            agreement=agreement_part(self.host, self._compared, judged, seen, foreseen),
+        )
+
+    def _settle(self, way: Answer, judged: Judgement, seen: Observation, causes: list[Cause]) -> list[Cause]:
+        """Let the observation decide, and return the causes that hold with it."""
+        before = self.answer
+        if judged.verdict == before.verdict and not judged.lost:
+            return causes
+        self.answer = Answer(
+            judged.verdict, way.walk, way.ending, () if judged.outcome == "answered" else way.missing
+        )
+        if judged.verdict != "unreachable":
+            return []
+        if not judged.lost:
+            return self.find_causes()
+        assert self.question.source.inode is not None
+        end = loss(Way(way.verdict, way.walk, way.ending), judged, seen, self.question.source.inode)
+        self.answer = Answer("unreachable", way.walk, end, way.missing)
+        behind = causes if way.verdict == "unreachable" and not judged.beyond else []
+        return self.find_causes() + behind
+
+    def report(self, causes: list[Cause], missed: tuple[MissingPart, ...] = ()) -> Report:
+        """Write the report with these causes."""
         hazards = self._hazards()
         walk, ending = self.answer.walk, self.answer.ending
         missing = [MissingPart(m.what, m.why, m.how_to_get_it) for m in self.host.missing]
-        missing += self.answer.missing
+        missing += [*missed, *self.answer.missing]
         path = path_part(self.host, walk, ending, self.answer.verdict) if walk.steps else PathPart((), (), ())
         asked = question_part(self.host, self.question, walk)
         return Report(
@@ -80,12 +136,13 @@ class Diagnosis:
             path,
             None,
             None,
-            compare(walk.queries, self.witness) if self.witness is not None else None,
+            self._compared,
             tuple(missing),
             tuple(self.crashed),
         )
 
-    def _causes(self) -> list[Cause]:
+    def find_causes(self) -> list[Cause]:
+        """Return what stops the packet, and what would stop it next, fix by fix."""
         causes: list[Cause] = []
         now, answer = self.host, self.answer
         while answer.verdict == "unreachable" and answer.ending is not None and len(causes) < MAX_CAUSES:
@@ -99,6 +156,7 @@ class Diagnosis:
             if finding.fix is None or after is None or not verified:
                 break
             now, answer = applied(now, finding.fix.changes), after
+            self.walks.append(answer.walk)
         return causes
 
     def _case(self, host: Host, answer: Answer) -> Case:
@@ -160,12 +218,13 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
     answers = [_judged(walk) for walk in walks]
     verdicts = {answer.verdict for answer in answers}
     if len(verdicts) == 1 and complete:
-        return answers[0]
+        return replace(answers[0], ways=tuple(answers)) if len(answers) > 1 else answers[0]
     if not complete and len(verdicts) == 1:
         left_out = MissingPart(
             "further ways", "more combinations of forks than are walked", "ask for one address at a time"
         )
-        return Answer("unknown", answers[0].walk, answers[0].ending, (*answers[0].missing, left_out))
+        kept = (*answers[0].missing, left_out)
+        return Answer("unknown", answers[0].walk, answers[0].ending, kept, tuple(answers))
     return _mixed(answers)
 
 
@@ -200,7 +259,7 @@ def _mixed(answers: list[Answer]) -> Answer:
     part = MissingPart(
         "which way this flow takes", why, "run netdoctor on the live host, or remove the way that fails"
     )
-    return Answer("unknown", first.walk, first.ending, (*first.missing, part))
+    return Answer("unknown", first.walk, first.ending, (*first.missing, part), tuple(answers))
 
 
 def _judged(walk: Walk) -> Answer:

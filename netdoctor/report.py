@@ -156,6 +156,45 @@ class PathPart(Part, frozen=True):
     legs: tuple[LegPart, ...]
 
 
+class Spot(Part, frozen=True):
+    """A device, as the taps know it; `direction` is in or out."""
+
+    namespace: NamespaceRef
+    interface: str | None
+    direction: Literal["in", "out"]
+
+
+class TapPart(Part, frozen=True):
+    """What was seen of the probe at one device in one direction.
+
+    `carries` is request, answer, refusal (a TCP RST) or error (an ICMP error about it).
+    """
+
+    namespace: NamespaceRef
+    interface: str | None
+    direction: Literal["in", "out"]
+    packets: int
+    carries: Literal["request", "answer", "refusal", "error"]
+
+
+class ProbePart(Part, frozen=True):
+    """The real packets that were sent, and how far they came.
+
+    `refused` is what the sender was told, as an errno's name. `kernel_drop_reason` is a symbol of enum skb_drop_reason,
+    `kernel_drop_function` the function that dropped, `kernel_drop_meaning` the symbol in plain words where it is known.
+    """
+
+    began: str
+    sent: int
+    received: int
+    last_seen: Spot | None
+    refused: str | None
+    kernel_drop_reason: str | None
+    kernel_drop_function: str | None
+    kernel_drop_meaning: str | None
+    taps: tuple[TapPart, ...]
+
+
 class Agreement(Part, frozen=True):
     """The prediction beside what was observed."""
 
@@ -197,7 +236,7 @@ class Report(Part, frozen=True):
     causes: tuple[Cause, ...]
     hazards: tuple[Cause, ...]
     path: PathPart
-    probe: None
+    probe: ProbePart | None
     trace: None
     agreement: Agreement | None
     missing: tuple[MissingPart, ...]

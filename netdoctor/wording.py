@@ -66,6 +66,7 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.LeavesHost: lambda end: "leaves what is visible here",
     e.NotListening: lambda end: _not_taken(end),
     e.RuleDropped: lambda end: _dropped(end),
+    e.ObservedLoss: lambda end: _lost(end),
     e.NotModelled: lambda end: f"{'not seen' if end.why else 'not modelled'}: {end.what}",
 }
 
@@ -83,6 +84,13 @@ def _dropped(end: e.RuleDropped) -> str:
     if end.number is None:
         return f"the policy of {where} drops it"
     return f"rule {end.number} of {where} {'rejects' if end.reject else 'drops'} it: {end.text}"
+
+
+def _lost(end: e.ObservedLoss) -> str:
+    if end.refused is not None:
+        return f"a real packet is refused ({end.refused})"
+    why = f" ({end.reason} in {end.function})" if end.reason is not None else ""
+    return f"a real packet is seen here, and nowhere after{why}"
 
 
 def said(ending: e.Ending) -> str:

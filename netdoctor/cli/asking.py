@@ -59,7 +59,7 @@ def add_answer(parser: argparse.ArgumentParser) -> None:
         help="answer from a snapshot; read nothing here",
     )
     parser.add_argument(
-        "--no-probe", action="store_true", help="read only (this version never sends anything)"
+        "--no-probe", action="store_true", help="read only: send no packet"
     )
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 whatever the verdict is")
     add_output(parser)
@@ -73,9 +73,9 @@ def size(text: str) -> int:
     return int(text)
 
 
-def answer(request: Request, snapshots: list[str]) -> Report:
+def answer(request: Request, args: argparse.Namespace) -> Report:
     """Resolve the endpoints and diagnose, on this host or on the snapshot given."""
-    return _from_snapshot(request, snapshots) if snapshots else _live(request)
+    return _from_snapshot(request, args.snapshot) if args.snapshot else _live(request, probing=not args.no_probe)
 
 
 def deliver(report: Report, args: argparse.Namespace) -> int:
@@ -85,7 +85,7 @@ def deliver(report: Report, args: argparse.Namespace) -> int:
     return ExitCode.REACHABLE if args.exit_zero else BY_VERDICT[report.verdict]
 
 
-def _live(request: Request) -> Report:
+def _live(request: Request, *, probing: bool) -> Report:
     from netdoctor.collect.live import LiveHost
     from netdoctor.collect.namespaces import net_inode
     from netdoctor.collect.witness import Witness
@@ -94,7 +94,12 @@ def _live(request: Request) -> Report:
 
     out.warn_unless_root("only what this user may look at is read, and the answer may be `unknown`")
     with LiveHost() as host:
-        return diagnose(host, resolve(host, request, net_inode), Witness(host))
+        question = resolve(host, request, net_inode)
+        if not probing:
+            return diagnose(host, question, Witness(host))
+        from netdoctor.probe.run import observe
+
+        return diagnose(host, question, Witness(host), lambda plan: observe(host, plan))
 
 
 def _from_snapshot(request: Request, files: list[str]) -> Report:

@@ -263,6 +263,19 @@ class NotModelled(Ending, frozen=True):
     why: str = ""
 
 
+class ObservedLoss(Ending, frozen=True):
+    """A real packet was lost where the walk foresaw no loss. `out` tells whether it left or entered the device there.
+
+    `out` is None where no device saw it at all. `reason` and `function` are the kernel's word for the drop, `refused`
+    what the sender was told (an errno's name).
+    """
+
+    out: bool | None = None
+    reason: str | None = None
+    function: str | None = None
+    refused: str | None = None
+
+
 class Undecided(Record, frozen=True):
     """Something on the way that is not modelled and may drop the packet; the walk went on as if it did not.
 

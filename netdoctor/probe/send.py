@@ -37,6 +37,10 @@ ECHO_REPLY, ECHO_REPLY_V6 = 0, 129
 _PING_PORT = 1025
 
 
+class NotAllowed(Exception):
+    """This user may not open the sockets that a probe needs."""
+
+
 class Sender(ABC):
     """Sends the probes of one question. Make it with `open_sender`, inside the namespace of the source.
 
@@ -93,7 +97,10 @@ class Sender(ABC):
 
 
 def open_sender(ping: Ping, mark: Mark) -> Sender:
-    """Open the sockets for `ping`, in the network namespace that the thread is in. Raises OSError as ping(8) fails."""
+    """Open the sockets for `ping`, in the network namespace that the thread is in.
+
+    Raises OSError as ping(8) fails, NotAllowed without privilege.
+    """
     if ping.proto == "icmp":
         return EchoSender(ping, mark)
     return Connector(ping, mark) if ping.proto == "tcp" else DatagramSender(ping, mark)
@@ -105,7 +112,10 @@ def _family(ping: Ping) -> socket.AddressFamily:
 
 def _prepared(ping: Ping, kind: socket.SocketKind, proto: int = 0) -> socket.socket:
     """Return a socket with source address and don't-fragment as asked, not connected."""
-    sock = socket.socket(_family(ping), kind | socket.SOCK_NONBLOCK, proto)
+    try:
+        sock = socket.socket(_family(ping), kind | socket.SOCK_NONBLOCK, proto)
+    except PermissionError as error:
+        raise NotAllowed(f"a socket of type {kind.name}") from error
     try:
         if kind != socket.SOCK_STREAM:
             six = sock.family == socket.AF_INET6
@@ -209,7 +219,7 @@ class Connector(Sender):
                 self._socks.append(sock := _prepared(ping, socket.SOCK_STREAM))
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
                 _begin_at(sock, isn)
-        except OSError:
+        except (OSError, NotAllowed):
             self.close()
             raise
 
@@ -251,7 +261,10 @@ def _begin_at(sock: socket.socket, isn: int) -> None:
         (TCP_QUEUE_SEQ, isn),
         (TCP_REPAIR, REPAIR_OFF),
     ):
-        sock.setsockopt(socket.IPPROTO_TCP, option, pack("=I", value & 0xFFFFFFFF))
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, option, pack("=I", value & 0xFFFFFFFF))
+        except PermissionError as error:
+            raise NotAllowed("TCP_REPAIR") from error
 
 
 def _received(sender: Sender, sock: socket.socket) -> bytes | None:

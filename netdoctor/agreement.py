@@ -1,0 +1,162 @@
+"""What was observed beside what was predicted: whether they agree, what follows, and where they part. Pure.
+
+The taps see a packet at each crossing, that is where it leaves or enters a device. A prediction names the crossings in
+their order, so that the last one seen says how far the packet came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from netdoctor.facts.links import Record
+from netdoctor.facts.observed import Observation, Sighting
+from netdoctor.kernel.endings import Answered, Ending, LeavesHost, NeighbourUnresolved
+from netdoctor.kernel.packet import IPPROTO_UDP, Leg, Place
+from netdoctor.kernel.walk import Step, Walk
+from netdoctor.report import Verdict
+
+Outcome = Literal["answered", "lost", "silent"]
+
+
+class Crossing(Record, frozen=True):
+    """A packet of that leg leaves (`out`) or enters the device at `at`."""
+
+    leg: Leg
+    at: Place
+    out: bool
+
+
+class Way(Record, frozen=True):
+    """One way in which the twin let the packet go, and what it ended with."""
+
+    verdict: Verdict
+    walk: Walk
+    ending: Ending | None
+
+
+class Judgement(Record, frozen=True):
+    """What follows from an observation.
+
+    `way` is the number of the predicted way that fits best. `verdict` is what was observed, `agrees` whether it was
+    predicted. `last` is where the packet was seen last, None where no device saw it. `lost` tells that the observation,
+    not the prediction, names the place of the loss; `beyond` that the packet came further than predicted there.
+    """
+
+    way: int
+    verdict: Verdict
+    agrees: bool
+    last: Crossing | None
+    outcome: Outcome
+    lost: bool = False
+    beyond: bool = False
+
+
+def judge(ways: Sequence[Way], verdict: Verdict, seen: Observation) -> Judgement:
+    """Hold an observation against all predicted ways; `verdict` is what they come to together."""
+    number = max(range(len(ways)), key=lambda n: (*_fit(ways[n], seen), -n))
+    way = ways[number]
+    expected, met = predicted(way, seen.watched), _seen(seen.sightings)
+    reached, strayed = _reached(expected, met), _unpredicted(ways, met)
+    last = _last(expected[:reached], met, strayed)
+    if seen.answered:
+        return Judgement(number, "reachable", verdict != "unreachable", last, "answered")
+    as_predicted = reached == len(expected) and not strayed
+    if way.verdict == "reachable" and _silent(way, seen, met):
+        return Judgement(number, verdict, True, last, "silent")
+    if isinstance(way.ending, LeavesHost) and as_predicted and seen.sent:
+        return Judgement(number, "unknown", True, last, "lost")
+    if way.verdict == "unreachable":
+        return Judgement(number, "unreachable", as_predicted, last, "lost", not as_predicted, bool(strayed))
+    return Judgement(number, "unreachable", verdict == "unknown", last, "lost", True, bool(strayed))
+
+
+def predicted(way: Way, watched: Sequence[int]) -> list[Crossing]:
+    """Return the crossings of the packet on that way, in order, where there was a tap to see them.
+
+    A packet that waits for a neighbour ends where it waits, whatever became of the question.
+    """
+    walk, ending = way.walk, way.ending
+    final = next((end for end in walk.endings if isinstance(end, Answered)), ending)
+    for _ in range(len(walk.endings)):
+        if final is None or not final.flow.arp:
+            break
+        final = _waiting(walk, final)
+    last = final.step if final is not None else len(walk.steps) - 1
+    taps = set(watched)
+    steps = (walk.steps[number] for number in walk.chain(last))
+    return [crossing for step in steps for crossing in _crossings(step) if crossing.at.inode in taps]
+
+
+def _waiting(walk: Walk, ending: Ending) -> Ending | None:
+    """The ending of the packet for whose sake the neighbour resolution that `ending` ended was made."""
+    asker = ending.flow.asker
+    return next(
+        (end for end in walk.endings if isinstance(end, NeighbourUnresolved) and end.asker == asker), None
+    )
+
+
+def _crossings(step: Step) -> Iterable[Crossing]:
+    """What taps see of one step: nothing of a neighbour resolution, both directions of the loopback device."""
+    if step.carries.flow.arp:
+        return
+    leg = step.carries.flow.leg
+    if step.stage == "transmit":
+        yield Crossing(leg, step.at, True)
+    if step.stage == "receive" or (step.stage, step.action) in _TAKEN_IN:
+        yield Crossing(leg, step.at, False)
+
+
+#: Steps that come in by a device without being received from another one.
+_TAKEN_IN = {("transmit", "looped"), ("bridge", "up"), ("macvlan", "hand")}
+
+
+def _seen(sightings: Sequence[Sighting]) -> dict[Crossing, None]:
+    """The crossings observed, in the order in which they were first; copies for somebody else do not count."""
+    found: dict[Crossing, None] = {}
+    for one in sightings:
+        if one.kind in ("request", "answer") and not one.stray:
+            leg: Leg = "request" if one.kind == "request" else "reply"
+            found[Crossing(leg, Place(one.inode, one.ifindex), one.out)] = None
+    return found
+
+
+def _reached(expected: Sequence[Crossing], met: Iterable[Crossing]) -> int:
+    """How many of the expected crossings were made: up to the last one that was seen."""
+    seen = set(met)
+    return max((number for number, one in enumerate(expected, 1) if one in seen), default=0)
+
+
+def _unpredicted(ways: Sequence[Way], met: Iterable[Crossing]) -> list[Crossing]:
+    """The crossings that no way foresaw for any copy of the packet."""
+    known = {one for way in ways for step in way.walk.steps for one in _crossings(step)}
+    return [one for one in met if one not in known]
+
+
+def _fit(way: Way, seen: Observation) -> tuple[bool, int, int]:
+    """How well a way fits: the same outcome first, then how much of it was seen, then that little was not."""
+    expected, met = predicted(way, seen.watched), _seen(seen.sightings)
+    reached = _reached(expected, met)
+    return (way.verdict == "reachable") == bool(seen.answered), reached, reached - len(expected)
+
+
+def _last(made: Sequence[Crossing], met: Iterable[Crossing], strayed: Sequence[Crossing]) -> Crossing | None:
+    """Where the packet was last: by the predicted order as long as it kept to it, else by the clock."""
+    if strayed:
+        return strayed[-1]
+    if made:
+        return made[-1]
+    return next(reversed(list(met)), None)
+
+
+def _silent(way: Way, seen: Observation, met: Iterable[Crossing]) -> bool:
+    """A datagram that came to its port, and was not refused: that a program does not answer is no fault of the way."""
+    if not _is_udp(way.walk) or seen.refused or seen.drop:
+        return False
+    there = [one for one in predicted(way, seen.watched) if one.leg == "request"]
+    made = set(met)
+    return bool(there) and there[-1] in made and not any(one.leg == "reply" for one in made)
+
+
+def _is_udp(walk: Walk) -> bool:
+    return getattr(walk.steps[0].carries, "proto", None) == IPPROTO_UDP
