@@ -198,7 +198,10 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if walk.reply_from is None:
         walk.reply_from = at.inode
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
-    answer = Ip(Flow("reply"), packet.dst, packet.src, ttl, packet.size, echo="reply", size=packet.size)
+    # icmp_reply(): the answer bears the TOS of the request.
+    answer = Ip(
+        Flow("reply"), packet.dst, packet.src, ttl, packet.size, echo="reply", size=packet.size, tos=packet.tos
+    )
     walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
 
 

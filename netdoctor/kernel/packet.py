@@ -78,7 +78,7 @@ class Ip(Record, frozen=True):
 
     `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
     mark, which does not leave the namespace.
-    `rerouted` is the mark by which an OUTPUT chain had it routed anew.
+    `rerouted` is the mark by which an OUTPUT chain had it routed anew; `tos` is the byte that rules may have changed.
     """
 
     flow: Flow
@@ -103,6 +103,7 @@ class Ip(Record, frozen=True):
     ct: CtRef | None = None
     zone: int = 0
     rerouted: int | None = None
+    tos: int = 0
 
 
 class Frame(Record, frozen=True):

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespaces import net_inode
-from netdoctor.diagnosis import ping_of, ways
+from netdoctor.diagnosis import ask
 from netdoctor.endpoints import Request, resolve
+from netdoctor.kernel.conversation import converse
 from netdoctor.lab import listeners
 from netdoctor.probe.trace import session
 from netdoctor.tracing.compare import Comparison, best
 from netdoctor.tracing.join import Joined, joined
-from tests.agreement.netns import inside
+from netdoctor.watch import planned
 from tests.lab.nf_router import Router, run
 from tests.lab.nf_rules import SETS, Author, Dialect, ruleset
 
@@ -120,11 +121,13 @@ class Row:
         )  # fmt: skip
         with LiveHost() as host:
             question = resolve(host, request, net_inode)
-            walks, ping = ways(host, question), ping_of(host, question)
-            assert ping is not None
-            found = session.trace(host, ping, walks, [question.destination.inode], lambda _: None, False)
+            answer = ask(host, question)
+            walks = [way.walk for way in answer.ways or (answer,)]
+            plan = planned(host, question, answer.verdict, answer.ending, walks)
+            assert plan is not None
+            found = session.trace(host, plan.ping, walks, plan.watch, lambda _: None, False)
             events = joined(found.events, host.namespace, found.handles_of)
-            fitting = best(events, walks, found.heard)
+            fitting = best(events, converse(host, found.ping)[0], found.heard)
             assert fitting is not None
             return Outcome(fitting[1], events, len(found.lacking))
 
@@ -164,6 +167,3 @@ def _has_nat(router: Router) -> bool:
 
 def _exists(name: str) -> bool:
     return subprocess.run(("ip", "netns", "exec", name, "true"), capture_output=True, check=False).returncode == 0
-
-
-__all__ = ["Outcome", "Row", "inside", "question"]

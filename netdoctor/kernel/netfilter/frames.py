@@ -79,7 +79,7 @@ def _pass_chain(
     if result.verdict == "accept":
         if not isinstance(payload, Ip):
             return frame
-        return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl))
+        return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos))
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
     spot = last.place

@@ -110,7 +110,7 @@ def _nat(
                 _drop(walk, at, packet, passing, where, result, step)
                 return None
             # What a NAT chain notes on the packet stays: kube-proxy marks there what it masquerades later.
-            packet = replace(packet, mark=result.seen.mark, ttl=result.seen.ttl)
+            packet = replace(packet, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos)
             connection.mark = connection.mark if result.ct_mark is None else result.ct_mark
             if result.translate is not None:
                 address, port = nat.target(walk, ns, at, packet, passing, result.translate)
@@ -161,7 +161,7 @@ def _filter(
     if base.kind == "route" and result.seen.mark != packet.mark:
         # ipt_mangle_out(), nf_route_table_hook4(): of the chains that set a mark, only these have it routed anew.
         packet = replace(packet, rerouted=result.seen.mark)
-    return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl), step
+    return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos), step
 
 
 def _run(
@@ -206,6 +206,7 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         tcp_flags=packet.flags,
         ttl=packet.ttl,
         length=packet.length,
+        tos=packet.tos,
         mark=packet.mark,
         ct_state=packet.ct.state if packet.ct is not None else "INVALID",
         ct_status=connection.status if connection is not None else (),

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from msgspec.structs import replace
+
 from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.tools import ToolError
 from netdoctor.collect.live import LiveHost
@@ -38,10 +40,11 @@ Say = Callable[[str], None]
 class Trace(Record, frozen=True):
     """What a trace gave: its events, of which backends it heard in which namespaces, whether the probe was answered.
 
-    `sent` is False where the kernel did not let the probe go (`refused`: the name of the errno). `handles` are those of
+    `ping` is what was sent, with its source port where that showed. `sent` is False where the kernel did not let the probe go (`refused`: the name of the errno). `handles` are those of
     the rules of the chains that were met, by namespace, family, table and chain. `lacking` is what could not be had.
     """
 
+    ping: Ping
     events: tuple[TraceEvent, ...]
     heard: dict[int, tuple[str, ...]]
     sent: bool
@@ -92,7 +95,8 @@ def trace(host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[i
         handles = _handles(host, events)
     heard = {listener.watch.inode: tuple(sorted(listener.hears)) for listener in listeners}
     ordered = tuple(numbered(events))
-    return Trace(ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking))
+    known = replace(ping, sport=sender.port or _source_port(ordered) or ping.sport)
+    return Trace(known, ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking))
 
 
 def _sender(host: LiveHost, ping: Ping, mark: object) -> Sender:
@@ -141,6 +145,12 @@ def _listen(sender: Sender, listeners: Sequence[Listener]) -> list[TraceEvent]:
             if happened:
                 until = time.monotonic() + (LINGER if done else PATIENCE)
     return events
+
+
+def _source_port(events: Sequence[TraceEvent]) -> int | None:
+    """The source port of a connection, as the first namespace saw it."""
+    packets = (event.packet for event in events if event.leg == "request")
+    return next((packet.sport for packet in packets if packet is not None and packet.sport), None)
 
 
 def _handles(host: LiveHost, events: Sequence[TraceEvent]) -> dict[tuple[int, str, str, str], list[int]]:
