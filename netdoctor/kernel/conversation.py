@@ -37,7 +37,7 @@ MAX_WALKS = 24
 class Ping(Record, frozen=True):
     """What is sent: from the namespace `inode` to `address`; `source` where it is fixed; `size` the payload in bytes.
 
-    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`).
+    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`) from port `sport`, where that is known.
     """
 
     inode: int
@@ -47,6 +47,7 @@ class Ping(Record, frozen=True):
     df: bool = False
     proto: str = "icmp"
     port: int = 0
+    sport: int = EPHEMERAL
 
 
 def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
@@ -76,8 +77,10 @@ def _run(walk: Walk, ping: Ping) -> None:
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
     packet = Ip(Flow("request"), ping.source or "0.0.0.0", ping.address, ttl, length, df=ping.df, size=length)
     if proto != IPPROTO_ICMP:
-        ports = {"dport": ping.port, "sport": EPHEMERAL, "flags": 2 if proto == IPPROTO_TCP else 0}
-        packet = replace(packet, proto=proto, ephemeral=(EPHEMERAL, *_picked_from(ns)), **ports)
+        ports = {"dport": ping.port, "sport": ping.sport, "flags": 2 if proto == IPPROTO_TCP else 0}
+        packet = replace(packet, proto=proto, **ports)
+        if ping.sport == EPHEMERAL:
+            packet = replace(packet, ephemeral=(EPHEMERAL, *_picked_from(ns)))
     step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"{WORDS[ping.proto]} to {ping.address}", packet)
     walk.later(lambda: _start(walk, ping, packet, step))
     walk.run()

@@ -16,6 +16,7 @@ from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Link, Record
 from netdoctor.kernel.endings import Ending, Looped, NotModelled
 from netdoctor.kernel.netfilter.conntrack import Connection
+from netdoctor.kernel.netfilter.traversal import Traversal
 from netdoctor.kernel.packet import Arp, Asker, Flow, Frame, Ip, Leg, Place
 from netdoctor.kernel.query import Query
 
@@ -64,6 +65,7 @@ class Walk:
         self.steps: list[Step] = []
         self.endings: list[Ending] = []
         self.queries: list[Query] = []
+        self.traversals: list[Traversal] = []
         self.neighbours: dict[Asker, Learned] = {}
         self.pending: dict[Asker, list[tuple[Ip, int]]] = {}
         self.fdb: dict[tuple[int, int, int, str], int] = {}

@@ -16,21 +16,27 @@ Kind = Literal["accept", "drop", "reject", "queue"]
 
 
 class Hit(Record, frozen=True):
-    """A rule that matched and did something (or the policy: `rule` None, number 0); `verdict` says what, in a word."""
+    """A rule that matched (or the policy: `rule` None, number 0); `verdict` says what it did, in a word.
+
+    It is `continue` for one that did nothing that matters here. A `broken` one ended at a later condition of its own,
+    after it had done something: nft_do_chain() traces no such rule. `sure` tells that its conditions certainly held.
+    """
 
     place: m.Place
     number: int
     text: str
     rule: m.FirewallRule | None
     verdict: str
+    broken: bool = False
+    sure: bool = True
 
 
 class Result(Record, frozen=True):
     """How the packet leaves a base chain.
 
     `seen` has its new marks and TTL; `ct_mark` is the connection's new mark, None if no rule set it. `translate` is
-    what NAT makes of the connection: one address at most (masquerade and redirect leave it to the device). The last of
-    `hits` decided. `guessed` are the texts of the rules that were undecided on the way; they do not count if every
+    what NAT makes of the connection: one address at most (masquerade and redirect leave it to the device). `met` are
+    all rules that matched, and the policy. `guessed` are the texts of the rules that were undecided on the way; they do not count if every
     branch came to this end.
     """
 
@@ -41,15 +47,25 @@ class Result(Record, frozen=True):
     translate: m.Translate | None = None
     notrack: bool = False
     zone: int | None = None
-    hits: tuple[Hit, ...] = ()
+    met: tuple[Hit, ...] = ()
     guessed: tuple[str, ...] = ()
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The rules that did something; the last of them decided."""
+        return tuple(hit for hit in self.met if hit.verdict != "continue")
+
+    @property
+    def traced(self) -> tuple[Hit, ...]:
+        """What the kernel's own trace of this packet lists (nft_trace_packet(), ip_tables.c trace_packet())."""
+        return tuple(hit for hit in self.met if not hit.broken)
 
 
 class Branch:
     """A packet on its way: where it stands, where it returns to, and what became of it so far."""
 
     __slots__ = (
-        "ct_mark", "end", "guessed", "hits", "index", "notrack", "place", "rules",
+        "ct_mark", "end", "entered", "guessed", "index", "met", "notrack", "place", "rules",
         "seen", "stack", "statement", "translate", "view", "word", "zone",
     )  # fmt: skip
 
@@ -66,8 +82,10 @@ class Branch:
         self.translate: m.Translate | None = None
         self.notrack = False
         self.zone: int | None = None
-        self.hits: tuple[Hit, ...] = ()
+        self.met: tuple[Hit, ...] = ()
         self.guessed: tuple[str, ...] = ()
+        #: How many chains it has entered.
+        self.entered = 0
         #: What the rule has done so far.
         self.word = ""
         self.end: tuple[Kind, str | None] | None = None
@@ -86,15 +104,15 @@ class Branch:
             self.seen = replace(self.seen, ct_state="UNTRACKED", ct_status=())
             self.notrack, self.word = True, "notrack"
 
-    def hit(self, rule: m.FirewallRule, word: str) -> None:
-        """Note that the rule did something."""
-        self.hits = (*self.hits, Hit(self.place, rule.number, rule.text, rule, word))
+    def hit(self, rule: m.FirewallRule, word: str, broken: bool = False, sure: bool = True) -> None:
+        """Note that the rule matched, and what it did."""
+        self.met = (*self.met, Hit(self.place, rule.number, rule.text, rule, word, broken, sure))
         self.word = ""
 
-    def leave(self, rule: m.FirewallRule) -> None:
-        """Go on behind the rule; what it did stays done."""
-        if self.word:
-            self.hit(rule, self.word)
+    def leave(self, rule: m.FirewallRule, broken: bool = False) -> None:
+        """Go on behind the rule; what it did stays done, also where a later condition of its own broke it off."""
+        if self.word or not broken:
+            self.hit(rule, self.word or "continue", broken)
         self.index += 1
         self.statement = -1
 
@@ -115,6 +133,6 @@ class Branch:
             self.translate,
             self.notrack,
             self.zone,
-            self.hits,
+            self.met,
             self.guessed,
         )

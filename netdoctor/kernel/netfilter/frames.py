@@ -21,6 +21,7 @@ from netdoctor.kernel.netfilter.model import Base, Family
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
+from netdoctor.kernel.netfilter.traversal import traversal
 from netdoctor.kernel.netfilter.traverse import Hit, traverse
 from netdoctor.kernel.packet import Arp, Frame, Ip, Place
 from netdoctor.kernel.walk import Walk
@@ -75,6 +76,7 @@ def _pass_chain(
 ) -> Frame | None:
     seen, payload = seen_frame(frame, passing), frame.payload
     result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    walk.traversals.append(traversal(step, at, passing.hook, where, frame, result))
     if result.verdict == "accept" and _in_pieces(walk, ns, at, frame, base):
         result = traverse(rules, base, where, iphook.later_piece(seen), NamespaceEnvironment(ns, rules), walk.choose)
     if result.verdict == "accept":

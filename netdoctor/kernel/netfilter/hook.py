@@ -19,6 +19,7 @@ from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.seen import Tuple as SeenTuple
+from netdoctor.kernel.netfilter.traversal import traversal
 from netdoctor.kernel.netfilter.traverse import Hit, Result, traverse
 from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
 from netdoctor.kernel.walk import Walk
@@ -103,7 +104,7 @@ def _nat(
     manip = MANIP[passing.hook]
     if ct.state == "NEW" and not ct.replying and manip not in connection.decided:
         for base, where in chains:
-            result = _run(walk, ns, at, packet, passing, rules, base, where)
+            result = _run(walk, ns, at, packet, passing, rules, base, where, step)
             step = _noted(walk, at, packet, passing, where, result, step)
             if result.verdict != "accept":
                 _drop(walk, at, packet, passing, where, result, step)
@@ -145,10 +146,10 @@ def _filter(
     where: Where,
     step: int,
 ) -> tuple[Ip, int] | None:
-    result = _run(walk, ns, at, packet, passing, rules, base, where)
+    result = _run(walk, ns, at, packet, passing, rules, base, where, step)
     step = _noted(walk, at, packet, passing, where, result, step)
     if result.verdict == "accept" and pieces.in_pieces(ns, packet, passing.hook, base.priority):
-        rest = _run(walk, ns, at, packet, passing, rules, base, where, later=True)
+        rest = _run(walk, ns, at, packet, passing, rules, base, where, step, later=True)
         if rest.verdict != "accept":
             result, step = rest, _noted(walk, at, packet, passing, where, rest, step)
     if result.verdict != "accept":
@@ -176,12 +177,16 @@ def _run(
     rules: Ruleset,
     base: Base,
     where: Where,
+    step: int,
     later: bool = False,
 ) -> Result:
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
     seen = later_piece(seen) if later else seen
-    return traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    if not later:
+        walk.traversals.append(traversal(step, at, passing.hook, where, packet, result))
+    return result
 
 
 def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:

@@ -103,7 +103,13 @@ class Ruleset:
                     if base.hook == hook
                 )
         found.reverse()
-        return sorted(found, key=lambda entry: (_runs_at(entry[0]), entry[0].priority))
+        return sorted(found, key=lambda entry: (runs_at(entry[0]), entry[0].priority))
+
+    def base(self, place: Place) -> Base | None:
+        """Return where a chain hangs; None for a user chain, or one that is not known."""
+        table = self._tables.get((place.backend, place.family, place.table))
+        found = table.bases() if table is not None else []
+        return next((base for name, base in found if name == place.chain), None)
 
     def rules(self, place: Place) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain, parsed on first use. Raises KeyError where there is no such chain."""
@@ -130,7 +136,8 @@ class Ruleset:
         return own if own is not None or isinstance(table, NativeTable) else self._ipsets.facts(name)
 
 
-def _runs_at(base: Base) -> int:
+def runs_at(base: Base) -> int:
+    """Return the priority at which the kernel runs a base chain: of NAT chains, that of nf_nat."""
     return NAT_PRIORITIES.get(base.hook, base.priority) if base.kind == "nat" else base.priority
 
 

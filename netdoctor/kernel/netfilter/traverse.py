@@ -28,7 +28,7 @@ __all__ = ["Hit", "Result", "traverse"]
 NFT_JUMP_STACK_SIZE = 16
 #: No ruleset that a kernel accepts comes near these: it refuses loops when they are loaded.
 MAX_STACK = 1024
-MAX_HITS = 2_000
+MAX_ENTERED = 2_000
 #: More branches than this are not followed; the likely one stands for the rest.
 MAX_BRANCHES = 512
 
@@ -117,6 +117,7 @@ class _Traversal:
                     break
             else:
                 if all(type(statement) is m.Pass for statement in rule.statements):
+                    state.hit(rule, "continue", sure=not unsure)
                     continue
                 state.index = index
                 if unsure:
@@ -166,11 +167,7 @@ class _Traversal:
             case m.Pass():
                 return None
             case m.SetMark():
-                changed = statements.marked(statement, state.seen)
-                if changed is not None:
-                    state.seen, state.word = changed, "mark"
-                    state.ct_mark = changed.ct_mark if statement.ct else state.ct_mark
-                return None
+                return self._mark(state, rule, statement)
             case m.SetTtl():
                 state.seen, state.word = statements.with_ttl(statement, state.seen), "ttl"
                 return None
@@ -199,6 +196,20 @@ class _Traversal:
                 )
         return self._undecided(state, rule)
 
+    def _mark(self, state: Branch, rule: m.FirewallRule, statement: m.SetMark) -> bool | None:
+        changed = statements.marked(statement, state.seen)
+        if changed is not None:
+            state.seen, state.word = changed, "mark"
+            state.ct_mark = changed.ct_mark if statement.ct else state.ct_mark
+            return None
+        view = self._view(state)
+        view.rule = rule
+        if statement.source != "ct" or view.xtables:
+            return None
+        # nft_ct_get_eval(): reading the mark of no connection breaks the rule off.
+        state.leave(rule, broken=True)
+        return True
+
     def _demand(self, state: Branch, rule: m.FirewallRule, demand: m.Demand) -> bool | None:
         """Go on within the rule if its later conditions hold too, else behind it."""
         view = self._view(state)
@@ -207,12 +218,12 @@ class _Traversal:
         if all(held):
             return None
         if False in held:
-            state.leave(rule)
+            state.leave(rule, broken=True)
             return True
         branches = self._fork(state, 2, rule.text)
         if branches is None:
             return False
-        branches[0].leave(rule)
+        branches[0].leave(rule, broken=True)
         return True
 
     def _undecided(self, state: Branch, rule: m.FirewallRule) -> bool | None:
@@ -233,7 +244,7 @@ class _Traversal:
         for branch, verdict in zip(branches, verdicts, strict=False):
             if verdict is None:
                 # A lookup that finds nothing breaks the rule off; what it did before stays done.
-                branch.leave(rule)
+                branch.leave(rule, broken=True)
             elif self._verdict(branch, rule, verdict) is False:
                 branch.end = branch.end or ("drop", None)
         return True
@@ -261,9 +272,10 @@ class _Traversal:
         chain = self._chain(place)
         if chain is None:
             return self._undecided(state, rule)
-        if len(state.hits) > MAX_HITS or (verdict.kind == "jump" and len(state.stack) >= self.limit):
+        if state.entered > MAX_ENTERED or (verdict.kind == "jump" and len(state.stack) >= self.limit):
             return state.finish(rule, "drop")
         state.hit(rule, f"{verdict.kind} {place.chain}")
+        state.entered += 1
         if verdict.kind == "jump":
             state.stack = (*state.stack, (state.place, state.rules, state.index + 1))
         state.place, state.rules, state.index, state.statement = place, chain, 0, -1
@@ -277,7 +289,7 @@ class _Traversal:
             state.statement = -1
             return
         policy = self.base.policy
-        state.hits = (*state.hits, Hit(self.place, 0, f"policy {policy}", None, policy))
+        state.met = (*state.met, Hit(self.place, 0, f"policy {policy}", None, policy))
         state.end = (policy, None)
 
     def _translate(
@@ -299,7 +311,7 @@ class _Traversal:
             return False
         for branch, translate in zip(branches, every, strict=False):
             if translate is None:
-                branch.leave(rule)
+                branch.leave(rule, broken=True)
             else:
                 branch.translate = translate
                 branch.finish(rule, "accept", word=translate.kind)

@@ -1,0 +1,144 @@
+"""The rules that the kernel named beside the rules that the walk met: the same ones in the same order, or where not.
+
+Each namespace is compared for itself, chain by chain in the order in which the packet came by: one base chain passed by
+one packet is a run, in the trace as in the walk. Which of two tables comes first that hang at a hook with one priority
+depends on which was there first, and that is written nowhere: their order counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import TypeVar
+
+from netdoctor.facts.links import Record
+from netdoctor.kernel.netfilter.branch import Hit
+from netdoctor.kernel.netfilter.model import Place
+from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of, runs_at
+from netdoctor.kernel.netfilter.traversal import Traversal
+from netdoctor.kernel.packet import Frame, Ip
+from netdoctor.kernel.walk import Walk
+from netdoctor.tracing.join import OWN, Joined
+
+T = TypeVar("T")
+
+
+class Difference(Record, frozen=True):
+    """The first place where trace and walk part, in namespace `inode`.
+
+    `kernel` is what the trace has there and `twin` what the walk has; None where that side has nothing more. `after` is
+    the last rule that both have. Where the facts left it open which rules are met, it is not `sure`: the trace then
+    decides what the walk could not.
+    """
+
+    inode: int
+    kernel: Joined | None
+    twin: Hit | None
+    after: Hit | None
+    sure: bool
+
+
+class Comparison(Record, frozen=True):
+    """How many events of the trace the walk has in the same order, of how many; `difference` None: all of them."""
+
+    same: int
+    events: int
+    difference: Difference | None = None
+
+
+#: The namespaces that were listened in, and the backends that were heard there.
+Heard = Mapping[int, Collection[str]]
+
+
+def compare(found: Sequence[Joined], walk: Walk, heard: Heard) -> Comparison:
+    """Hold the events of one probe against one walk, as far as they could be heard.
+
+    Where the walk has no answer, that of the kernel is left out: a refusal answers too, and is no part of a walk.
+    """
+    if walk.reply_from is None:
+        found = [one for one in found if one.event.leg != "reply"]
+    same, first = 0, None
+    for inode, backends in heard.items():
+        ns = walk.host.namespace(inode)
+        rules = ruleset_of(ns) if ns is not None else Ruleset(())
+        events = _settled([run for run in runs(found) if run[0].event.namespace == inode], rules, _of_run)
+        met = [one for one in walk.traversals if one.at.inode == inode and one.where.backend in backends]
+        met = _settled([one for one in met if _counts(one)], rules, _of_traversal)
+        count, difference = _namespace(inode, events, met)
+        same += count
+        first = first or difference
+    return Comparison(same, len(found), first)
+
+
+def best(found: Sequence[Joined], walks: Sequence[Walk], heard: Heard) -> tuple[Walk, Comparison] | None:
+    """Return the way that fits the trace best, and how it does: the kernel has taken one of them."""
+    every = [(walk, compare(found, walk, heard)) for walk in walks]
+    return max(every, key=lambda one: (one[1].difference is None, one[1].same), default=None)
+
+
+def runs(found: Iterable[Joined]) -> list[list[Joined]]:
+    """Return the events, those of one base chain and packet together, in the order in which the runs began."""
+    by_run: dict[tuple[int | None, int], list[Joined]] = {}
+    for one in found:
+        by_run.setdefault((one.event.namespace, one.event.run), []).append(one)
+    return list(by_run.values())
+
+
+def _settled(items: list[T], rules: Ruleset, where: Callable[[T], tuple[Place, str, str]]) -> list[T]:
+    """Put neighbours that hang at one hook with one priority, and that one packet passes, in an order of our own."""
+    settled: list[T] = []
+    for _, group in groupby(items, lambda item: _rank(rules, *where(item))):
+        settled.extend(sorted(group, key=lambda item: _spot(where(item)[0])))
+    return settled
+
+
+def _rank(rules: Ruleset, place: Place, src: str, dst: str) -> tuple[object, ...]:
+    found = rules.base(place)
+    return (found.hook, runs_at(found), src, dst) if found is not None else (place, src, dst)
+
+
+def _of_run(run: list[Joined]) -> tuple[Place, str, str]:
+    packet = run[0].event.packet
+    return run[0].place, packet.src if packet else "", packet.dst if packet else ""
+
+
+def _of_traversal(one: Traversal) -> tuple[Place, str, str]:
+    packet = one.packet.payload if isinstance(one.packet, Frame) else one.packet
+    return (one.where, packet.src, packet.dst) if isinstance(packet, Ip) else (one.where, "", "")
+
+
+def _counts(one: Traversal) -> bool:
+    """An IP packet of the conversation, in a chain that a trace tells of."""
+    payload = one.packet.payload if isinstance(one.packet, Frame) else one.packet
+    if not isinstance(payload, Ip) or one.where.table.startswith(OWN) or one.where.family == "ip6":
+        return False
+    while isinstance(payload, Ip) and isinstance(payload.inner, Frame):
+        payload = payload.inner.payload
+    return isinstance(payload, Ip) and not payload.flow.arp
+
+
+def _namespace(inode: int, events: list[list[Joined]], met: list[Traversal]) -> tuple[int, Difference | None]:
+    same, after = 0, None
+    for number in range(max(len(events), len(met))):
+        run = events[number] if number < len(events) else []
+        one = met[number] if number < len(met) else None
+        hits = one.hits if one is not None else ()
+        for place in range(max(len(run), len(hits))):
+            event = run[place] if place < len(run) else None
+            hit = hits[place] if place < len(hits) else None
+            if event is None or hit is None or not _same(event, hit):
+                return same, Difference(inode, event, hit, after, one is None or one.sure)
+            same, after = same + 1, hit
+    return same, None
+
+
+def _same(event: Joined, hit: Hit) -> bool:
+    if _spot(event.place) != _spot(hit.place):
+        return False
+    if event.event.kind == "policy" and event.number == 0:
+        return hit.number == 0 and event.event.verdict in (None, hit.verdict)
+    return hit.number != 0 and (event.number is None or event.means(hit.number))
+
+
+def _spot(place: Place) -> tuple[str, str, str, str]:
+    return place.backend, place.family, place.table, place.chain
