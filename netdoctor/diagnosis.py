@@ -66,7 +66,7 @@ class Diagnosis:
         walk, ending = self.answer.walk, self.answer.ending
         missing = [MissingPart(m.what, m.why, m.how_to_get_it) for m in self.host.missing]
         missing += self.answer.missing
-        path = path_part(self.host, walk, ending, self.answer.verdict) if walk.steps else PathPart((), (), ())
+        path = self._path(walk, ending)
         asked = question_part(self.host, self.question, walk)
         return Report(
             SCHEMA,
@@ -84,6 +84,11 @@ class Diagnosis:
             tuple(missing),
             tuple(self.crashed),
         )
+
+    def _path(self, walk: Walk, ending: Ending | None) -> PathPart:
+        if not walk.steps:
+            return PathPart((), (), ())
+        return path_part(self.host, self.question, walk, ending, self.answer.verdict)
 
     def _causes(self) -> list[Cause]:
         causes: list[Cause] = []

@@ -127,7 +127,10 @@ class LegPart(Part, frozen=True):
 
 
 class Node(Part, frozen=True):
-    """A device, socket or namespace that the packet visits. `state` is passed, ended, visited or unknown."""
+    """A device, socket or namespace that the packet visits, or was on its way to.
+
+    `state` is passed, ended (here a leg stops), visited (by a copy or an ARP request only) or unreached.
+    """
 
     id: str
     kind: str
@@ -139,13 +142,18 @@ class Node(Part, frozen=True):
 
 
 class Edge(Part, frozen=True):
-    """A way from one node to another that the packet took (state `used`), or where it ended (`broken`)."""
+    """A way from one node to another.
+
+    `state` is used (by the packet, on the `legs` named), visited (by a copy or an ARP request only), broken (it ended
+    on this way) or unused (kind `wire`: cabling that the packet would have gone on by).
+    """
 
     source: str
     target: str
     kind: str
     label: str
     state: str
+    legs: tuple[Direction, ...] = ()
 
 
 class PathPart(Part, frozen=True):
