@@ -51,7 +51,7 @@ def graph(
         way = _cabled(host, ending.at, goal) or [goal]
         for at in way:
             states.setdefault(at, "unreached")
-        joined = {frozenset((edge.source, edge.target)) for edge in edges}
+        joined = {frozenset((edge.source, edge.target)) for edge in edges if edge.state != "visited"}
         edges += [
             Edge(node_id(near), node_id(far), _joint(host, near, far), "not travelled", "unused")
             for near, far in zip(way, way[1:], strict=False)

@@ -6,11 +6,17 @@ unknown major version of the schema.
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import msgspec
 
+from netdoctor import document
+
 SCHEMA = "netdoctor.report/1"
+
+#: A report of a path through a thousand devices has some 2 MB; a file that claims more is not read into memory.
+LIMIT = 64 * 1024 * 1024
 
 Verdict = Literal["reachable", "unreachable", "unknown"]
 Direction = Literal["request", "reply"]
@@ -210,6 +216,11 @@ class Report(Part, frozen=True):
     agreement: Agreement | None
     missing: tuple[MissingPart, ...]
     crashed: tuple[Crashed, ...]
+
+
+def load(path: str | os.PathLike[str]) -> Report:
+    """Read a saved report, plain or compressed. Raises DocumentError, with one line that says what is wrong."""
+    return document.decode(document.read(path, "report", LIMIT), os.fspath(path), "report", Report)
 
 
 def report_schema() -> dict[str, object]:
