@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from netdoctor.check import Check, Finding
 from netdoctor.facts.host import Host
-from netdoctor.facts.records import AF_INET6
+from netdoctor.facts.records import AF_INET6, RT_SCOPE_HOST
 from netdoctor.fix.change import commands
 from netdoctor.kernel.endings import Answered, Ending
 from netdoctor.kernel.netfilter.traverse import Hit
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, Place
-from netdoctor.kernel.topology import link_at, named
+from netdoctor.kernel.topology import link_at
 from netdoctor.kernel.walk import Step, Walk
+from netdoctor.pathgraph import graph, namespace_ref, node_id
 from netdoctor.question import End, Question
 from netdoctor.report import (
     Cause,
-    Edge,
+    Direction,
     Endpoint,
     Evidence,
     FixPart,
     LegPart,
     Location,
-    NamespaceRef,
-    Node,
     Outcome,
     PacketPart,
     PathPart,
@@ -31,11 +30,6 @@ from netdoctor.report import (
     Verdict,
 )
 from netdoctor.wording import said, slug
-
-
-def namespace_ref(host: Host, inode: int) -> NamespaceRef:
-    """A namespace as the report names it."""
-    return NamespaceRef(named(host, inode), inode)
 
 
 def cause_part(
@@ -84,7 +78,9 @@ def question_part(host: Host, question: Question, walk: Walk) -> QuestionPart:
     return QuestionPart(source, destination, protocol, question.port, question.size, question.df)  # type: ignore[arg-type]
 
 
-def path_part(host: Host, walk: Walk, ending: Ending | None, verdict: Verdict) -> PathPart:
+def path_part(
+    host: Host, question: Question, walk: Walk, ending: Ending | None, verdict: Verdict
+) -> PathPart:
     """Write the graph of everything visited, and the two legs of the way that decided."""
     final = next((end for end in walk.endings if isinstance(end, Answered)), None)
     last = final.step if final is not None else (ending.step if ending is not None else len(walk.steps) - 1)
@@ -103,43 +99,19 @@ def path_part(host: Host, walk: Walk, ending: Ending | None, verdict: Verdict) -
         LegPart("request", "delivered" if arrived else failed, there),
         LegPart("reply", "delivered" if final is not None else (failed if arrived else "unknown"), back),
     )
-    return PathPart(_nodes(host, walk, set(chain), ending), _edges(walk, set(chain), ending), legs)
+    goal = _meant(host, question.source if arrived else question.destination)
+    ways: dict[Direction, list[int]] = {"request": request, "reply": reply}
+    return PathPart(*graph(host, walk, ways, ending if final is None else None, goal), legs)
 
 
-def _node_id(at: Place) -> str:
-    return f"{at.inode}/{at.ifindex}"
-
-
-def _nodes(host: Host, walk: Walk, chain: set[int], ending: Ending | None) -> tuple[Node, ...]:
-    order: dict[Place, str] = {}
-    for number, step in enumerate(walk.steps):
-        state = "passed" if number in chain else order.get(step.at, "visited")
-        order[step.at] = "passed" if order.get(step.at) == "passed" else state
-    if ending is not None:
-        order[ending.at] = "ended"
-    nodes = []
-    for at, state in order.items():
-        link = link_at(host, at) if at.ifindex else None
-        kind = (link.kind or ("loopback" if link.loopback else "nic")) if link is not None else "namespace"
-        name = link.name if link is not None else None
-        label = f"{named(host, at.inode)}: {name}" if name else named(host, at.inode)
-        nodes.append(Node(_node_id(at), kind, host.name, namespace_ref(host, at.inode), name, label, state))
-    return tuple(nodes)
-
-
-def _edges(walk: Walk, chain: set[int], ending: Ending | None) -> tuple[Edge, ...]:
-    edges: dict[tuple[str, str, str], Edge] = {}
-    for number, step in enumerate(walk.steps):
-        if step.parent < 0 or walk.steps[step.parent].at == step.at:
-            continue
-        key = _node_id(walk.steps[step.parent].at), _node_id(step.at), step.stage
-        state = "used" if number in chain else "visited"
-        if key not in edges or state == "used":
-            edges[key] = Edge(*key, step.action, state)
-    if ending is not None and ending.step >= 0 and walk.steps[ending.step].at != ending.at:
-        key = _node_id(walk.steps[ending.step].at), _node_id(ending.at), "end"
-        edges[key] = Edge(*key, type(ending).__name__, "broken")
-    return tuple(edges.values())
+def _meant(host: Host, end: End) -> Place | None:
+    """The device that a leg was meant to reach, where it is visible."""
+    ns = host.namespace(end.inode) if end.inode is not None else None
+    if ns is None or end.inode is None:
+        return None
+    carrying = ns.owners(end.address) if end.address is not None else ns.addresses()
+    found = next((ifa.ifindex for ifa in carrying if ifa.scope != RT_SCOPE_HOST), None)
+    return Place(end.inode, found) if found is not None else None
 
 
 def _steps(host: Host, walk: Walk, numbers: list[int]) -> tuple[StepPart, ...]:
@@ -151,7 +123,7 @@ def _step(host: Host, step: Step) -> StepPart:
     name = link.name if link is not None else None
     where = namespace_ref(host, step.at.inode)
     return StepPart(
-        _node_id(step.at),
+        node_id(step.at),
         host.name,
         where,
         name,
@@ -176,7 +148,7 @@ def _end_step(host: Host, walk: Walk, ending: Ending) -> StepPart:
     name = link.name if link is not None else None
     packet = packet_part(walk.steps[ending.step].carries)
     where = namespace_ref(host, ending.at.inode)
-    return StepPart(_node_id(ending.at), host.name, where, name, "end", slug(ending), said(ending), packet)
+    return StepPart(node_id(ending.at), host.name, where, name, "end", slug(ending), said(ending), packet)
 
 
 def packet_part(carries: Frame | Ip | Arp) -> PacketPart:

@@ -18,7 +18,9 @@ from netdoctor.facts.links import Record
 from netdoctor.facts.observed import Observation
 from netdoctor.fix.change import Fix, applied, joined
 from netdoctor.fix.effect import effect, undoes
+from netdoctor.kernel.endings import Ending
 from netdoctor.kernel.query import Witness
+from netdoctor.kernel.walk import Walk
 from netdoctor.observing import agreement_part, loss, probe_part
 from netdoctor.progress import alike, gone, rank
 from netdoctor.question import Question
@@ -131,7 +133,7 @@ class Diagnosis:
         walk, ending = self.answer.walk, self.answer.ending
         missing = [MissingPart(m.what, m.why, m.how_to_get_it) for m in self.host.missing]
         missing += [*missed, *self.answer.missing]
-        path = path_part(self.host, walk, ending, self.answer.verdict) if walk.steps else PathPart((), (), ())
+        path = self._path(walk, ending)
         asked = question_part(self.host, self.question, walk)
         return Report(
             SCHEMA,
@@ -149,6 +151,11 @@ class Diagnosis:
             tuple(missing),
             tuple(self.crashed),
         )
+
+    def _path(self, walk: Walk, ending: Ending | None) -> PathPart:
+        if not walk.steps:
+            return PathPart((), (), ())
+        return path_part(self.host, self.question, walk, ending, self.answer.verdict)
 
     def _cause(self, found: Found) -> Cause:
         return cause_part(

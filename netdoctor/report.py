@@ -6,11 +6,17 @@ unknown major version of the schema.
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import msgspec
 
+from netdoctor import document
+
 SCHEMA = "netdoctor.report/1"
+
+#: A report of a path through a thousand devices has some 2 MB; a file that claims more is not read into memory.
+LIMIT = 64 * 1024 * 1024
 
 Verdict = Literal["reachable", "unreachable", "unknown"]
 Direction = Literal["request", "reply"]
@@ -140,7 +146,10 @@ class LegPart(Part, frozen=True):
 
 
 class Node(Part, frozen=True):
-    """A device, socket or namespace that the packet visits. `state` is passed, ended, visited or unknown."""
+    """A device, socket or namespace that the packet visits, or was on its way to.
+
+    `state` is passed, ended (here a leg stops), visited (by a copy or an ARP request only) or unreached.
+    """
 
     id: str
     kind: str
@@ -152,13 +161,18 @@ class Node(Part, frozen=True):
 
 
 class Edge(Part, frozen=True):
-    """A way from one node to another that the packet took (state `used`), or where it ended (`broken`)."""
+    """A way from one node to another.
+
+    `state` is used (by the packet, on the `legs` named), visited (by a copy or an ARP request only), broken (it ended
+    on this way) or unused (kind `wire`: cabling that the packet would have gone on by).
+    """
 
     source: str
     target: str
     kind: str
     label: str
     state: str
+    legs: tuple[Direction, ...] = ()
 
 
 class PathPart(Part, frozen=True):
@@ -254,6 +268,11 @@ class Report(Part, frozen=True):
     agreement: Agreement | None
     missing: tuple[MissingPart, ...]
     crashed: tuple[Crashed, ...]
+
+
+def load(path: str | os.PathLike[str]) -> Report:
+    """Read a saved report, plain or compressed. Raises DocumentError, with one line that says what is wrong."""
+    return document.decode(document.read(path, "report", LIMIT), os.fspath(path), "report", Report)
 
 
 def report_schema() -> dict[str, object]:

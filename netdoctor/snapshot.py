@@ -5,14 +5,12 @@ from __future__ import annotations
 import datetime
 import gzip
 import os
-import re
-import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from netdoctor import __version__
+from netdoctor import __version__, document
 from netdoctor.facts.host import Host, Missing, NamespaceFacts
 from netdoctor.facts.links import Record
 from netdoctor.facts.tables import TableHost
@@ -22,11 +20,8 @@ SCHEMA = "netdoctor.snapshot/1"
 #: A snapshot of 10,000 namespaces has about 400 MB; a file that claims more is not read into memory.
 LIMIT = 512 * 1024 * 1024
 
-_GZIP = b"\x1f\x8b"
-_SCHEMA = re.compile(r"netdoctor\.snapshot/(\d+)")
 
-
-class SnapshotError(Exception):
+class SnapshotError(document.DocumentError):
     """A file that is no snapshot this program can read; the message is one line that says why."""
 
 
@@ -47,12 +42,6 @@ class Snapshot(Record, frozen=True, omit_defaults=False):
     kernel: str
     namespaces: tuple[NamespaceFacts, ...]
     missing: tuple[Missing, ...] = ()
-
-
-class _Head(msgspec.Struct, frozen=True):
-    """As much of a file as says whether it is worth reading on."""
-
-    schema: str
 
 
 def take(host: Host, kernel: str | None = None) -> Snapshot:
@@ -96,56 +85,18 @@ def save(snapshot: Snapshot, path: str | os.PathLike[str]) -> None:
 
 def load(path: str | os.PathLike[str]) -> Snapshot:
     """Read a snapshot, plain or gzip-compressed. Raises SnapshotError, with one line that says what is wrong."""
-    name = os.fspath(path)
     try:
-        data = _read(name)
-    except OSError as error:
-        raise SnapshotError(f"cannot read {name}: {error.strerror or error}") from error
-    except (EOFError, zlib.error) as error:
-        raise SnapshotError(f"{name} is truncated or damaged: its compressed data ends early") from error
-    return decode(data, name)
-
-
-def _read(name: str) -> bytes:
-    with open(name, "rb") as file:
-        head = file.read(2)
-        file.seek(0)
-        stream: Any = gzip.GzipFile(fileobj=file) if head == _GZIP else file
-        data = stream.read(LIMIT + 1)
-    if len(data) > LIMIT:
-        raise SnapshotError(f"{name} is larger than {LIMIT >> 20} MiB, which no snapshot is")
-    return bytes(data)
+        return decode(document.read(path, "snapshot", LIMIT), os.fspath(path))
+    except document.DocumentError as error:
+        raise SnapshotError(str(error)) from error
 
 
 def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
     """Decode the bytes of a snapshot; `name` is what errors call it. Raises SnapshotError."""
-    if not data.strip():
-        raise SnapshotError(f"{name} is empty")
     try:
-        head = msgspec.json.decode(data, type=_Head)
-    except msgspec.ValidationError as error:
-        raise SnapshotError(f"{name} is not a netdoctor snapshot: it has no schema") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SnapshotError(_not_json(data, name, error)) from error
-    found = _SCHEMA.fullmatch(head.schema)
-    if found is None:
-        raise SnapshotError(f"{name} is not a netdoctor snapshot: its schema is {head.schema[:80]!r}")
-    if found[1] != "1":
-        raise SnapshotError(f"{name} has schema version {found[1][:20]}; this netdoctor reads version 1")
-    try:
-        return msgspec.json.decode(data, type=Snapshot)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise SnapshotError(f"{name} is damaged: {_one_line(error)}") from error
-
-
-def _not_json(data: bytes, name: str, error: Exception) -> str:
-    if data.lstrip()[:1] == b"{" and "truncated" in str(error):
-        return f"{name} is truncated: the JSON ends early"
-    return f"{name} is not JSON: {_one_line(error)}"
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+        return document.decode(data, name, "snapshot", Snapshot)
+    except document.DocumentError as error:
+        raise SnapshotError(str(error)) from error
 
 
 def snapshot_host(snapshot: Snapshot) -> TableHost:

@@ -38,8 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    from netdoctor.cli.parser import build_parser
+    from netdoctor.cli.parser import build_parser, with_command
 
+    words = with_command(words)
     parser = build_parser(words)
     try:
         args = parser.parse_args(words)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from netdoctor.cli import out
 from netdoctor.cli.parser import add_common, add_output
 from netdoctor.errors import BY_VERDICT, ExitCode, UsageError
+from netdoctor.render.formats import FORMATS, rendered
 
 if TYPE_CHECKING:
     from netdoctor.cli.parser import Subparsers
@@ -29,7 +30,9 @@ Exit codes: 0 reachable, 1 unreachable, 2 usage, 3 unknown, 70 a bug in netdocto
 MAX_SIZE = 65507
 
 
-def question_parser(subparsers: Subparsers, name: str, line: str, description: str) -> argparse.ArgumentParser:
+def question_parser(
+    subparsers: Subparsers, name: str, line: str, description: str
+) -> argparse.ArgumentParser:
     """Add the command `name` with the two endpoints and what every question may say about its packet."""
     parser = subparsers.add_parser(
         name,
@@ -62,7 +65,7 @@ def add_answer(parser: argparse.ArgumentParser) -> None:
         "--no-probe", action="store_true", help="read only: send no packet"
     )
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 whatever the verdict is")
-    add_output(parser)
+    add_output(parser, FORMATS)
     add_common(parser)
 
 
@@ -81,7 +84,7 @@ def answer(request: Request, args: argparse.Namespace) -> Report:
 def deliver(report: Report, args: argparse.Namespace) -> int:
     """Write the answer where it was asked for and return the exit code of its verdict."""
     out.warn_of_lost_checks()
-    out.write(_rendered(report, args), args.file)
+    written(report, args)
     return ExitCode.REACHABLE if args.exit_zero else BY_VERDICT[report.verdict]
 
 
@@ -123,12 +126,7 @@ def _from_snapshot(request: Request, files: list[str]) -> Report:
     return diagnose(host, resolve(host, request))
 
 
-def _rendered(report: Report, args: argparse.Namespace) -> str:
-    if args.output == "json":
-        from netdoctor.render.json import render_json
-
-        return render_json(report)
-    from netdoctor.render.text import render_text
-
+def written(report: Report, args: argparse.Namespace) -> None:
+    """Write a report in the form and to the place that were asked for."""
     style = out.file_style() if args.file not in (None, "-") else out.stdout_style(args.color)
-    return render_text(report, style, verbose=args.verbose)
+    out.write(rendered(report, args.output, style, verbose=args.verbose), args.file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn
 
@@ -22,6 +23,7 @@ COMMANDS = {
         "why SRC cannot connect to a TCP or UDP port of DST",
     ),
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
+    "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),
     "lab": ("netdoctor.lab.commands", "real practice networks in network namespaces, with faults"),
@@ -46,6 +48,13 @@ class Parser(argparse.ArgumentParser):
 
         print(f"netdoctor: {visible(message)}; see `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(int(ExitCode.USAGE))
+
+
+def with_command(words: list[str]) -> list[str]:
+    """Return the command line with its command: a saved report alone, as `netdoctor report.json`, is shown."""
+    asked = next((word for word in words if not word.startswith("-")), "")
+    saved = asked not in COMMANDS and asked.endswith((".json", ".json.gz"))
+    return ["show", *words] if saved else words
 
 
 def build_parser(words: list[str]) -> argparse.ArgumentParser:
@@ -86,9 +95,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say in what form, and where to, the answer is written."""
-    parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
+def add_output(parser: argparse.ArgumentParser, forms: Sequence[str] = ("text", "json")) -> None:
+    """Add the options that say in which of `forms`, and where to, the answer is written."""
+    parser.add_argument("--output", choices=forms, default="text", help="default: text")
     parser.add_argument(
         "--json", dest="output", action="store_const", const="json", help="short for --output json"
     )

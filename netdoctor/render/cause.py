@@ -11,7 +11,7 @@ from netdoctor.report import Cause, FixPart, Location
 _COLORS = {"error": "red", "warning": "yellow"}
 
 #: `verified` → what it means, in words.
-_PROOF = {
+PROOF = {
     True: "proven: the packet was walked again with the fix applied, and no longer meets this cause",
     False: "not proven: walked again with the fix applied, the packet still meets this cause",
     None: "not tried: this fix was not walked again",
@@ -70,4 +70,4 @@ def _fix(fix: FixPart, location: Location, style: Style) -> Iterator[str]:
     for argv in fix.commands:
         yield _command(argv, style)
     color = "green" if fix.verified else "yellow"
-    yield from (style.paint(line, color) for line in style.wrap(_PROOF[fix.verified], "     "))
+    yield from (style.paint(line, color) for line in style.wrap(PROOF[fix.verified], "     "))

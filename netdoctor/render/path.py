@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from netdoctor.render.style import Style
@@ -70,7 +70,7 @@ def _devices(leg: LegPart, causes: tuple[Cause, ...], style: Style) -> Iterator[
         last = number == len(runs) - 1
         symbol, color = OUTCOMES[leg.outcome][:2] if last else ("✓", "green")
         head = f"    {style.symbol(symbol)} {_device(step):<{width}}  "
-        text = _told(run) + _codes(run, causes, leg, last=last)
+        text = _told(run) + place_codes(run, causes, leg, last=last)
         lines = style.wrap(text, " " * len(head), first=head)
         mark = len(f"    {style.symbol(symbol)}")
         yield style.paint(lines[0][:mark], color) + lines[0][mark:]
@@ -103,7 +103,7 @@ def _namespace(step: StepPart, *, with_host: bool) -> str:
     return f"{step.namespace.name} on {step.host}" if with_host and step.host else step.namespace.name
 
 
-def _codes(run: list[StepPart], causes: tuple[Cause, ...], leg: LegPart, *, last: bool) -> str:
+def place_codes(run: Sequence[StepPart], causes: tuple[Cause, ...], leg: LegPart, *, last: bool) -> str:
     """The codes of the causes that sit at this device; where a leg is dropped, at least the first cause's."""
     here = [
         cause.code
