@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from netdoctor.agreement import Crossing, Judgement, Way
-from netdoctor.assemble import namespace_ref
 from netdoctor.drop_reasons import meaning
 from netdoctor.facts.host import Host
 from netdoctor.facts.observed import Observation
 from netdoctor.kernel.endings import ObservedLoss
 from netdoctor.kernel.packet import Flow, Place
 from netdoctor.kernel.topology import link_at
+from netdoctor.pathgraph import namespace_ref
 from netdoctor.report import Agreement, Cause, ProbePart, Spot, TapPart
 
 PLEASE = "this is a mistake of netdoctor, or something that it does not know: please send the report (--json)"

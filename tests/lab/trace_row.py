@@ -6,9 +6,9 @@ import subprocess
 from random import Random
 from typing import NamedTuple
 
+from netdoctor.answer import ask
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespaces import net_inode
-from netdoctor.answer import ask
 from netdoctor.endpoints import Request, resolve
 from netdoctor.kernel.conversation import converse
 from netdoctor.lab import listeners
