@@ -12,6 +12,7 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import conntrack, nat
+from netdoctor.kernel.netfilter.branch import Hit, Result, leading
 from netdoctor.kernel.netfilter.conntrack import Connection, Manip
 from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.model import Base, Hook
@@ -19,12 +20,14 @@ from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.seen import Tuple as SeenTuple
-from netdoctor.kernel.netfilter.traverse import Hit, Result, traverse
+from netdoctor.kernel.netfilter.traverse import traverse
 from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
 from netdoctor.kernel.walk import Walk
 
 CONNTRACK = -200
 NAT_PRIORITY = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+#: What leads a packet on through the chains, and does nothing to it.
+_PASSING = ("jump ", "goto ", "return")
 MANIP: dict[str, Manip] = {"prerouting": "dst", "output": "dst", "input": "src", "postrouting": "src"}
 
 
@@ -216,17 +219,23 @@ def _tuple(one: conntrack.Tuple) -> SeenTuple:
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
-    """Record the rules that did something; a chain that is passed by its policy alone is no step."""
-    hits = [hit for hit in result.hits if hit.rule is not None]
-    if not hits:
+    """Record the rules that did something to the packet; which one dropped it is told by its ending."""
+    hits = [hit for hit in result.hits if hit.rule is not None and not hit.verdict.startswith(_PASSING)]
+    parts = [f"{hit.place.table} {hit.place.chain} rule {hit.number}: {hit.text}" for hit in hits]
+    if result.verdict != "accept":
+        chains = [hit.place.chain for hit in leading(result.hits)]
+        led = [f"{where.table} {', '.join(chains)}"] if chains else []
+        parts = [*(parts[:-1] if hits and hits[-1] is result.hits[-1] else parts), *led]
+    if not parts:
         return step
-    detail = "; ".join(f"{hit.place.table} {hit.place.chain} rule {hit.number}: {hit.text}" for hit in hits)
-    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, tuple(hits))
+    return walk.step(
+        step, at, "netfilter", result.verdict, f"{passing.hook}: {'; '.join(parts)}", packet, tuple(hits)
+    )
 
 
 def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
-    before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
+    before = tuple((hit.place.chain, hit.number, hit.text) for hit in leading(result.hits))
     state = packet.ct.state if packet.ct is not None else ""
     walk.end(
         RuleDropped(
