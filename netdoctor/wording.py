@@ -55,7 +55,7 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.MartianAddress: lambda end: f"martian: {end.address} may not stand there",
     e.TtlExceeded: lambda end: "the TTL ran out",
     e.DeliveredElsewhere: lambda end: f"{end.packet.dst} is delivered here, where nobody waits for it",
-    e.AnswerFromAnother: lambda end: f"comes from {end.packet.src}, and {end.asked} was asked",
+    e.AnswerFromAnother: lambda end: _not_awaited(end),
     e.EchoIgnored: lambda end: f"{end.sysctl.rsplit('/', 1)[-1]} is set",
     e.ArpNotAnswered: lambda end: f"the ARP request for {end.address} is not answered ({end.why})",
     e.NoVtep: lambda end: f"no remote is known for {end.lladdr}",
@@ -69,6 +69,12 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.RuleDropped: lambda end: _dropped(end),
     e.NotModelled: lambda end: f"{'not seen' if end.why else 'not modelled'}: {end.what}",
 }
+
+
+def _not_awaited(end: e.AnswerFromAnother) -> str:
+    if end.packet.src != end.asked:
+        return f"comes from {end.packet.src}, and {end.asked} was asked"
+    return f"no socket waits for it at {end.packet.dst} port {end.packet.dport}"
 
 
 def _not_taken(end: e.NotListening) -> str:

@@ -48,6 +48,9 @@ TABLES = {
     "libvirt_network": "libvirt",
 }
 
+#: A set or map in the text of a rule: `@allowed` and `vmap @zones` in nft, `--match-set allowed` in iptables.
+_SETS = re.compile(r"(map )?(?:(?<=[ !])@|--match-set )([\w.:-]+)")
+
 
 def author(end: RuleDropped) -> str | None:
     """Who wrote the rule, as far as table and chain tell."""
@@ -57,9 +60,12 @@ def author(end: RuleDropped) -> str | None:
 
 
 def written_by(end: RuleDropped) -> str:
-    """A sentence that says who wrote the rule, or nothing."""
+    """A sentence that says who wrote the rule, and what becomes of a change made past them; or nothing."""
     who = author(end)
-    return f" The chain's name says that {who} wrote it." if who else ""
+    if who is None:
+        return ""
+    again = "" if end.chain == "DOCKER-USER" else ", and may write it again: to last, a change belongs there"
+    return f" The chain's name says that {who} wrote it{again}."
 
 
 def at(end: RuleDropped) -> Place:
@@ -145,7 +151,7 @@ def chain_command(case: Case, end: RuleDropped, *chain: str) -> Argv:
 
 
 def evidence(case: Case, end: RuleDropped) -> tuple[Proof, ...]:
-    """The rule itself, and the one that led there."""
+    """The rule itself, the one that led there, and the sets it asks."""
     is_policy = end.number is None
     line = (
         f"the policy of {end.chain} is drop"
@@ -153,7 +159,21 @@ def evidence(case: Case, end: RuleDropped) -> tuple[Proof, ...]:
         else f"rule {end.number} of {end.chain} reads: {end.text}"
     )
     found = [Proof(line, chain_command(case, end))]
-    if end.before and end.before[-1][0] != end.chain:
+    if end.before:
         chain, number, text = end.before[-1]
         found.append(Proof(f"rule {number} of {chain} leads there: {text}", chain_command(case, end, chain)))
+    found += [
+        _members(case, end, map_word, name) for map_word, name in dict.fromkeys(_SETS.findall(end.text))
+    ]
     return tuple(found)
+
+
+def _members(case: Case, end: RuleDropped, map_word: str, name: str) -> Proof:
+    """The set (or map) that a rule asks, listed."""
+    kind = "map" if map_word else "set"
+    words: Argv = ("ipset", "list", name)
+    if backend(case, end) == "nft":
+        words = ("nft", "list", kind, end.family, end.table, name)
+    return Proof(
+        f"the members of the {kind} {name}, which the rule asks", command.enter(case.id(end.at), words)
+    )

@@ -17,7 +17,7 @@ NO_SERVICE = ("reject-chain", "cluster-ips-check")
 #: In iptables mode a comment says so, in nftables mode the name of the map.
 _NO_ENDPOINTS = re.compile(r"has no (local )?endpoints|@no-endpoint-(services|nodeports)\b")
 _SERVICE = re.compile(r'([^\s"]+/[^\s"]+?) has no (?:local )?endpoints')
-_SAME_BRIDGE = re.compile(r"-i (\S+) -o \1 ")
+SAME_BRIDGE = re.compile(r"-i (\S+) -o \1 ")
 
 
 def story(case: Case, end: RuleDropped) -> str:
@@ -70,7 +70,7 @@ def _docker(case: Case, end: RuleDropped) -> bool:
         return True
     here = any(":DOCKER" in item.text for item in case.ns(end.at).firewall())
     direct = end.table == "raw" and end.chain == "PREROUTING" and "! -i " in end.text
-    return here and (direct or (end.chain == "FORWARD" and bool(_SAME_BRIDGE.search(end.text))))
+    return here and (direct or (end.chain == "FORWARD" and bool(SAME_BRIDGE.search(end.text))))
 
 
 def hidden(case: Case, end: RuleDropped) -> bool:
@@ -133,6 +133,6 @@ _STORIES = (
     ("FWL004", _docker),
     ("FWL011", hidden),
     ("FWL012", lambda case, end: accepted_earlier(case, end) is not None),
-    ("FWL005", lambda case, end: end.bridged and not _SAME_BRIDGE.search(end.text)),
+    ("FWL005", lambda case, end: end.bridged and not SAME_BRIDGE.search(end.text)),
     ("FWL003", lambda case, end: end.reject is not None),
 )

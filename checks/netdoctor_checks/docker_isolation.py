@@ -9,7 +9,7 @@ from netdoctor.check import Finding, check
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor_checks import _firewall as fw
 from netdoctor_checks._allowing import first_in_docker_user
-from netdoctor_checks._stories import story
+from netdoctor_checks._stories import SAME_BRIDGE, story
 
 
 @check("FWL004")
@@ -43,7 +43,14 @@ def docker_isolation(end: RuleDropped, case: Case) -> Iterator[Finding]:
         return
     label = case.label(end.at)
     title = f"{fw.named(case, end)} in {label} drops {fw.packet(end)}: {fw.said(end)} (Docker, by design)"
-    explanation = (
-        f"{label} forwards between Docker networks, and this rule separates them: Docker wrote it by design."
-    )
+    explanation = f"{_purpose(end, label)}. Docker wrote it, and writes it again when it restarts."
     yield from first_in_docker_user(case, end, title, explanation)
+
+
+def _purpose(end: RuleDropped, label: str) -> str:
+    """What the rule is for."""
+    if "ISOLATION-STAGE" in end.chain:
+        return f"{label} forwards between two Docker networks, and this rule keeps them apart"
+    if SAME_BRIDGE.search(end.text):
+        return "The rule keeps the containers of one network apart: inter-container communication is off for it (icc)"
+    return f"The rule keeps out what {label} was not told to publish"

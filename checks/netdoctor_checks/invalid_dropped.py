@@ -10,6 +10,7 @@ from netdoctor.kernel.endings import RuleDropped
 from netdoctor_checks import _firewall as fw
 from netdoctor_checks._allowing import findings
 from netdoctor_checks._stories import story
+from netdoctor_checks._untracking import exemptions, shown
 
 
 @check("CTK001")
@@ -40,8 +41,10 @@ def invalid_dropped(end: RuleDropped, case: Case) -> Iterator[Finding]:
         return
     label = case.label(end.at)
     title = f"{fw.named(case, end)} in {label} drops {fw.packet(end)} as INVALID: {fw.said(end)}"
+    exempt = next((one for one in exemptions(case) if one.at.inode == end.at.inode), None)
+    seen = f"{exempt.text} kept the request from being tracked" if exempt else "it has seen no such request"
     explanation = (
-        f"{label} has seen no request to which this packet would be the answer, so its state is INVALID, and this rule "
-        f"drops that.{fw.written_by(end)}"
+        f"{label} knows no connection to which this packet would belong ({seen}), so its state is INVALID, and this "
+        f"rule drops that.{fw.written_by(end)}"
     )
-    yield from findings(case, end, title, explanation)
+    yield from findings(case, end, title, explanation, (shown(case, exempt),) if exempt else ())

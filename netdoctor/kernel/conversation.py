@@ -99,6 +99,7 @@ def _picked_from(ns: Namespace) -> tuple[int, int]:
 def _start(walk: Walk, ping: Ping, packet: Ip, step: int) -> None:
     source = _connected(walk, ping, packet, step)
     if source is not None:
+        walk.bound = None if ping.proto == "icmp" else source
         # ping(8) sends from an unbound raw socket; a connected one keeps the source it got.
         ip.send(walk, ping.inode, packet, ping.source if ping.proto == "icmp" else source, step)
 

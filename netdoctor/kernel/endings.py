@@ -147,7 +147,10 @@ class DeliveredElsewhere(Ending, frozen=True):
 
 
 class AnswerFromAnother(Ending, frozen=True):
-    """The answer arrived with another source than was asked: no socket knows it (TCP: RST; UDP: port unreachable)."""
+    """The answer arrived from another than was asked, or at another address or port than asked: no socket knows it.
+
+    TCP answers with a RST, UDP with port unreachable.
+    """
 
     packet: Ip
     asked: str

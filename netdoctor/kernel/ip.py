@@ -245,7 +245,7 @@ def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
         return
     asked = walk.steps[0].carries
-    if isinstance(asked, Ip) and not _awaited(asked, packet):
+    if isinstance(asked, Ip) and not _awaited(walk, asked, packet):
         walk.end(AnswerFromAnother(packet.flow, at, parent, packet, asked.dst))
         return
     what = "echo reply" if packet.proto == IPPROTO_ICMP else "answer"
@@ -254,13 +254,18 @@ def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     walk.end(Answered(packet.flow, at, step))
 
 
-def _awaited(asked: Ip, answer: Ip) -> bool:
+def _awaited(walk: Walk, asked: Ip, answer: Ip) -> bool:
     """Tell whether a socket waits for the answer.
 
-    A connected socket takes packets only from the peer that it knows (__inet_lookup_established(), udp4_lib_lookup2()),
-    not from the one to which that was translated on the way; ping(8) takes an answer from any source.
+    A connected socket takes packets only to its own address and port from the peer that it knows
+    (__inet_lookup_established(), udp4_lib_lookup2()), not from the one to which that was translated on the way.
+    ping(8) takes an answer from anybody, by its id, through either kind of socket (ping_lookup(), raw_v4_match(); it
+    prints DIFFERENT ADDRESS).
     """
-    return answer.proto == IPPROTO_ICMP or (answer.src, answer.sport) == (asked.dst, asked.dport)
+    if answer.proto == IPPROTO_ICMP:
+        return True
+    mine = (asked.dst, asked.dport, walk.bound, asked.sport)
+    return (answer.src, answer.sport, answer.dst, answer.dport) == mine
 
 
 def _multicast(walk: Walk, at: Place, packet: Ip, parent: int) -> None:

@@ -74,6 +74,8 @@ class Walk:
         self.answered = False
         self.asker: int | None = None
         self.target: str | None = None
+        #: The address from which the asking socket is connected; None for ping's, which is not.
+        self.bound: str | None = None
         self.reply_from: int | None = None
         self.choices: list[tuple[str, int, int]] = []
         self._script = tuple(script)

@@ -7,6 +7,8 @@ the fixture. Then the commands of the fixes are run as they stand, and the ping 
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +29,7 @@ def test_diagnosis(fault: Fault, build: Build, capsys: pytest.CaptureFixture[str
     problems = differences(fault.expect, report, names)
     if code != EXIT_CODES[fault.expect.verdict]:
         problems.append(f"exit code: expected {EXIT_CODES[fault.expect.verdict]}, got {code}")
+    problems += _shown(report)
     if fault.expect.verdict == "unreachable" and fault.accept_repair:
         problems += _mend(lab, report)
     assert not problems, _story(fault, lab, report, problems)
@@ -45,6 +48,27 @@ def _ask(lab: Lab, capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, A
     except ValueError:
         pytest.fail(f"no report, exit code {code}\nstdout: {output.out}\nstderr: {output.err}")
     return code, report
+
+
+#: A statement about a rule, and what its command prints beside the rule's text: counters, handles, numbers.
+_RULE = re.compile(r" (?:reads|leads there): (.*)$", re.S)
+_BESIDE = re.compile(r" -c \d+ \d+|(?<=counter) packets \d+ bytes \d+|\[\d+:\d+\] ?")
+_XTABLES = ("iptables", "ip6tables")
+
+
+def _shown(report: dict[str, Any]) -> list[str]:
+    """Run the commands of the first cause's evidence: where a rule is quoted, its command prints that rule."""
+    problems = []
+    for evidence in [item for cause in (report.get("causes") or [])[:1] for item in cause["evidence"]]:
+        words, quoted = evidence["command"], _RULE.search(evidence["statement"])
+        if not any(word.startswith((*_XTABLES, "nft", "ipset", "ebtables", "arptables")) for word in words):
+            continue
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)
+        printed = _BESIDE.sub("", done.stdout)
+        exact = any(word.startswith((*_XTABLES, "nft")) for word in words)
+        if done.returncode or (exact and quoted and _BESIDE.sub("", quoted[1]) not in printed):
+            problems.append(f"{' '.join(words)} does not show: {evidence['statement']}\n{done.stdout}{done.stderr}")
+    return problems
 
 
 def _mend(lab: Lab, report: dict[str, Any]) -> list[str]:

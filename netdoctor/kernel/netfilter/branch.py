@@ -31,6 +31,17 @@ class Hit(Record, frozen=True):
     sure: bool = True
 
 
+def leading(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """The jumps that led to the chain of the last hit, outermost first; chains that returned are no part of it."""
+    found: list[Hit] = []
+    chain = hits[-1].place.chain if hits else ""
+    for hit in reversed(hits[:-1]):
+        if hit.verdict in (f"jump {chain}", f"goto {chain}"):
+            found.append(hit)
+            chain = hit.place.chain
+    return tuple(reversed(found))
+
+
 class Result(Record, frozen=True):
     """How the packet leaves a base chain.
 

@@ -15,6 +15,7 @@ from netdoctor.facts.links import Link
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import hook as iphook
 from netdoctor.kernel.netfilter import pieces
+from netdoctor.kernel.netfilter.branch import Hit, leading
 from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.netfilter.model import Base, Family
@@ -22,7 +23,7 @@ from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.traversal import traversal
-from netdoctor.kernel.netfilter.traverse import Hit, traverse
+from netdoctor.kernel.netfilter.traverse import traverse
 from netdoctor.kernel.packet import Arp, Frame, Ip, Place
 from netdoctor.kernel.walk import Walk
 
@@ -84,7 +85,7 @@ def _pass_chain(
             return frame
         return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos))
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
-    before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
+    before = tuple((hit.place.chain, hit.number, hit.text) for hit in leading(result.hits))
     spot = last.place
     walk.end(
         RuleDropped(

@@ -12,6 +12,7 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import conntrack, nat, pieces
+from netdoctor.kernel.netfilter.branch import Hit, Result, leading
 from netdoctor.kernel.netfilter.conntrack import Connection, Manip
 from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.model import Base, Hook
@@ -20,12 +21,14 @@ from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.seen import Tuple as SeenTuple
 from netdoctor.kernel.netfilter.traversal import traversal
-from netdoctor.kernel.netfilter.traverse import Hit, Result, traverse
+from netdoctor.kernel.netfilter.traverse import traverse
 from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
 from netdoctor.kernel.walk import Walk
 
 CONNTRACK = -200
 NAT_PRIORITY = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+#: What leads a packet on through the chains, and does nothing to it.
+_PASSING = ("jump ", "goto ", "return")
 MANIP: dict[str, Manip] = {"prerouting": "dst", "output": "dst", "input": "src", "postrouting": "src"}
 
 
@@ -242,23 +245,29 @@ def _tuple(one: conntrack.Tuple) -> SeenTuple:
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
-    """Record the rules that did something; a chain that is passed by its policy alone is no step."""
-    hits = [hit for hit in result.hits if hit.rule is not None]
+    """Record the rules that did something; a chain that is passed by its policy alone is no step.
+
+    What merely leads from chain to chain is among the step's facts; which rule ended the packet, its ending tells.
+    """
+    hits = tuple(hit for hit in result.hits if hit.rule is not None)
     if not hits:
         return step
-    # What merely leads from chain to chain is among the step's facts; what ends the packet, the ending tells.
-    did = [hit for hit in hits if hit.verdict != "return" and not hit.verdict.startswith(("jump ", "goto "))]
+    did = [hit for hit in hits if not hit.verdict.startswith(_PASSING)]
+    gone = result.verdict != "accept"
     told = [
         f"rule {hit.number} of {hit.place.table} {hit.place.chain}: {hit.verdict}"
-        for hit in (did if result.verdict == "accept" else did[:-1])
+        for hit in did
+        if not (gone and hit is result.hits[-1])
     ]
+    if gone:
+        told.append(f"{where.table} {', '.join(hit.place.chain for hit in leading(result.hits)) or where.chain}")
     detail = "; ".join(told) or f"{where.table} {where.chain}"
-    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, tuple(hits))
+    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, hits)
 
 
 def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
-    before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
+    before = tuple((hit.place.chain, hit.number, hit.text) for hit in leading(result.hits))
     state = packet.ct.state if packet.ct is not None else ""
     walk.end(
         RuleDropped(
