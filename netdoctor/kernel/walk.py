@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Link, Record
@@ -68,6 +68,8 @@ class Walk:
         self.pending: dict[Asker, list[tuple[Ip, int]]] = {}
         self.fdb: dict[tuple[int, int, int, str], int] = {}
         self.connections: dict[int, list[Connection]] = {}
+        #: What rules of a namespace have noted in sets (`netfilter.memory`).
+        self.noted: dict[int, tuple[tuple[tuple[Any, ...], bool], ...]] = {}
         self.remotes: dict[tuple[int, int, str], str] = {}
         self.answered = False
         self.asker: int | None = None

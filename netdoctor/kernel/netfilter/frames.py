@@ -14,13 +14,12 @@ from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
 from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import hook as iphook
-from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.netfilter.model import Base, Family
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
-from netdoctor.kernel.netfilter.traverse import Hit, traverse
+from netdoctor.kernel.netfilter.traverse import Hit
 from netdoctor.kernel.packet import Arp, Frame, Ip, Place
 from netdoctor.kernel.walk import Walk
 
@@ -72,13 +71,16 @@ def _pass_chain(
     where: Where,
     step: int,
 ) -> Frame | None:
-    result = traverse(rules, base, where, seen_frame(frame, passing), NamespaceEnvironment(ns, rules), walk.choose)
+    result = iphook.run_chain(walk, ns, at, seen_frame(frame, passing), rules, base, where)
     payload = frame.payload
     if result.verdict == "accept":
         if not isinstance(payload, Ip):
             return frame
         return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos))
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
+    if result.verdict == "altered":
+        walk.end(iphook.altered(payload, at, last, step))
+        return None
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
     spot = last.place
     walk.end(
@@ -105,10 +107,10 @@ def _pass_chain(
 def seen_frame(frame: Frame, passing: Passing) -> Seen:
     """A frame as the bridge, netdev and arp families see it."""
     payload = frame.payload
-    kind = "broadcast" if frame.dst == "ff:ff:ff:ff:ff:ff" else "multicast" if frame.multicast else "unicast"
     with_macs = replace(passing, smac=frame.src, dmac=frame.dst)
     if isinstance(payload, Ip):
-        return replace(iphook.seen_of(payload, with_macs, None), pkttype=kind, uid=None, gid=None)
+        seen = iphook.seen_of(payload, with_macs, None)
+        return replace(seen, pkttype=frame.pkttype, uid=None, gid=None, socket=False)
     assert isinstance(payload, Arp)
     return Seen(
         iif=passing.iif,
@@ -132,7 +134,7 @@ def seen_frame(frame: Frame, passing: Passing) -> Seen:
         ct_mark=0,
         smac=frame.src,
         dmac=frame.dst,
-        pkttype=kind,
+        pkttype=frame.pkttype,
         uid=None,
         gid=None,
         ethertype=0x0806,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.agreement.rules.pool import Pool
 
+
 def condition(pool: Pool, hook: str, routed: bool) -> tuple[str, str]:
     """One condition: its kind and its words."""
     no = "!= " if pool.chance(0.2) else ""
