@@ -19,7 +19,7 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not link.up:
         walk.end(LinkDown(frame.flow, at, parent, frame))
         return
-    frame = arriving(frame, link.address)
+    frame = walk.later_round(at, arriving(frame, link.address))
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):
         return
