@@ -16,6 +16,7 @@ OF_NAMESPACE = (
     "ipv4/ping_group_range",
     "ipv4/ip_no_pmtu_disc",
     "ipv6/icmp/echo_ignore_all",
+    "netfilter/nf_conntrack_count",
     "bridge/bridge-nf-call-iptables",
     "bridge/bridge-nf-call-ip6tables",
     "bridge/bridge-nf-call-arptables",

@@ -104,6 +104,8 @@ def _prerouting(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int)
     ns, link, master = walk.namespace(at.inode), walk.link(at), walk.link(bridge)
     if not ns.firewall():
         return frame, parent
+    if frame.dst == master.address:
+        frame = replace(frame, pkttype="unicast")
     before = frame.payload
     called = isinstance(before, Ip) and frames.calls_iptables(ns, master)
     if isinstance(before, Ip):

@@ -75,7 +75,8 @@ def _run(walk: Walk, ping: Ping) -> None:
     proto = PROTOCOLS[ping.proto]
     length = IP_HLEN + (SYN_HLEN if proto == IPPROTO_TCP else ICMP_HLEN + ping.size)
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
-    packet = Ip(Flow("request"), ping.source or "0.0.0.0", ping.address, ttl, length, df=ping.df, size=length)
+    source = ping.source or "0.0.0.0"
+    packet = Ip(Flow("request"), source, ping.address, ttl, length, df=ping.df, size=length, owner=(0, 0))
     if proto != IPPROTO_ICMP:
         ports = {"dport": ping.port, "sport": ping.sport, "flags": 2 if proto == IPPROTO_TCP else 0}
         packet = replace(packet, proto=proto, **ports)

@@ -236,6 +236,7 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         sport=packet.dport,
         flags=18 if proto == "tcp" else 0,
         ephemeral=packet.ephemeral,
+        owner=(socket.uid, None),
     )
     walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
 

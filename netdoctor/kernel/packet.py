@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from msgspec.structs import replace
+
 from netdoctor.facts.links import Record
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -79,6 +81,7 @@ class Ip(Record, frozen=True):
     `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
     mark, which does not leave the namespace; `tos` is the whole byte, DSCP and ECN.
     `ephemeral` is the port that stands for one the kernel will pick, with the first and last it picks from.
+    `owner` are user and group of the socket that sent it (the group None where not known); the kernel's own have none.
     `rerouted` is the mark by which an OUTPUT chain had it routed anew.
     """
 
@@ -106,6 +109,7 @@ class Ip(Record, frozen=True):
     rerouted: int | None = None
     tos: int = 0
     ephemeral: tuple[int, int, int] | None = None
+    owner: tuple[int, int | None] | None = None
 
     @property
     def dscp(self) -> int:
@@ -113,13 +117,21 @@ class Ip(Record, frozen=True):
         return self.tos & 0xFC
 
 
+PacketType = Literal["unicast", "broadcast", "multicast", "other"]
+
+
 class Frame(Record, frozen=True):
-    """An Ethernet frame. `vlan` is the 802.1Q tag it carries, None where it is untagged."""
+    """An Ethernet frame. `vlan` is the 802.1Q tag it carries, None where it is untagged.
+
+    `pkttype` is the skb's packet type, as the device that took it in says: unicast is to that device (or is what this
+    namespace sends, whomever to), other is somebody else's.
+    """
 
     src: str
     dst: str
     payload: Arp | Ip
     vlan: int | None = None
+    pkttype: PacketType = "unicast"
 
     @property
     def flow(self) -> Flow:
@@ -130,6 +142,14 @@ class Frame(Record, frozen=True):
     def multicast(self) -> bool:
         """Group bit of the destination (broadcast included)."""
         return is_group(self.dst)
+
+
+def arriving(frame: Frame, own: str | None) -> Frame:
+    """eth_type_trans(): the frame with the packet type that it has for a device of that lladdr."""
+    kind: PacketType = "unicast" if frame.dst == own else "other"
+    if frame.multicast:
+        kind = "broadcast" if frame.dst == BROADCAST else "multicast"
+    return frame if kind == frame.pkttype else replace(frame, pkttype=kind)
 
 
 def is_group(lladdr: str) -> bool:

@@ -9,7 +9,7 @@ from netdoctor.kernel import arp, bridge, ip, macvlan, topology
 from netdoctor.kernel.endings import LinkDown, NotForMe, NotModelled
 from netdoctor.kernel.netfilter import frames
 from netdoctor.kernel.netfilter.hook import Passing
-from netdoctor.kernel.packet import Arp, Frame, Place
+from netdoctor.kernel.packet import Arp, Frame, Place, arriving
 from netdoctor.kernel.walk import Walk
 
 
@@ -19,6 +19,7 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not link.up:
         walk.end(LinkDown(frame.flow, at, parent, frame))
         return
+    frame = walk.later_round(at, arriving(frame, link.address))
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):
         return

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from typing import TypeVar
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Link, Record
@@ -70,6 +73,8 @@ class Walk:
         self.pending: dict[Asker, list[tuple[Ip, int]]] = {}
         self.fdb: dict[tuple[int, int, int, str], int] = {}
         self.connections: dict[int, list[Connection]] = {}
+        #: What rules of a namespace have noted in sets (`netfilter.memory`).
+        self.noted: dict[int, tuple[tuple[tuple[Any, ...], bool], ...]] = {}
         self.remotes: dict[tuple[int, int, str], str] = {}
         self.answered = False
         self.asker: int | None = None
@@ -82,6 +87,7 @@ class Walk:
         self._chosen: dict[Hashable, int] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._seen: dict[tuple[Place, Frame], int] = {}
+        self._rounds: dict[tuple[object, ...], list[int]] = {}
 
     def namespace(self, inode: int) -> Namespace:
         """Return the namespace of a place that the packet is in; raises VanishedError if it is gone."""
@@ -141,6 +147,26 @@ class Walk:
             return False
         self.end(Looped(frame.flow, at, step, frame))
         return True
+
+    def later_round(self, at: Place, frame: Frame) -> Frame:
+        """Return a packet that goes round in circles as it is one or two rounds before its TTL runs out.
+
+        Each round costs it the same; what happens in the rounds between is what happened in the first ones.
+        """
+        packet = frame.payload
+        if not isinstance(packet, Ip) or packet.vni is not None:
+            return frame
+        key = (at, frame.dst, packet.src, packet.dst, packet.proto, packet.sport, packet.mark, packet.flow)
+        ttls = self._rounds.setdefault(key, [])
+        ttls.append(packet.ttl)
+        if len(ttls) < 4 or len({old - new for old, new in pairwise(ttls[-4:])}) != 1:
+            return frame
+        spent = ttls[-2] - ttls[-1]
+        if spent <= 0 or packet.ttl <= 2 * spent:
+            return frame
+        left = spent + packet.ttl % spent
+        ttls.clear()
+        return replace(frame, payload=replace(packet, ttl=left))
 
     def run(self) -> None:
         """Handle everything in flight until nothing moves any more, or a storm is certain."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from netdoctor.kernel.netfilter.traverse import Result, traverse
 from tests.lab.nf_router import MACS, RST_ACK, SYN, Outcome, Probe
 
 T = TypeVar("T")
+Noted = tuple[tuple[tuple[Any, ...], bool], ...]
 
 CONNTRACK = -200
 #: include/uapi/linux/icmp.h and net/ipv4/icmp.c: the precedence of an ICMP error.
@@ -77,6 +78,7 @@ class Conversation:
         self.ct_mark = 0
         #: As B receives it: its answer bears the same.
         self.tos = 0
+        self.noted: Noted = ()
 
     def run(self) -> Told:
         """Walk both legs."""
@@ -115,6 +117,7 @@ class Conversation:
 
     def _leg(self, seen: Seen, state: str) -> bool:
         """Prerouting, forwarding, postrouting."""
+        seen = replace(seen, noted=self.noted)
         for hook in ("prerouting", "forward", "postrouting"):
             if hook == "forward":
                 if seen.ttl <= 1:
@@ -128,7 +131,7 @@ class Conversation:
             seen = passed
         if seen.ct_state == "NEW":
             self.tracked = True
-        self.tos = seen.tos
+        self.tos, self.noted = seen.tos, seen.noted
         return True
 
     def _hook(self, hook: Hook, seen: Seen, state: str) -> Seen | None:

@@ -190,6 +190,7 @@ class Router:
         )
         self.tool("iptables-legacy-restore", text=empty)
         self.tool("conntrack", "-F")
+        self.tool("ipset", "flush", "s-filled")
 
     def texts(self) -> tuple[FirewallText, ...]:
         """What is loaded, as facts."""

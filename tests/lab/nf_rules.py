@@ -35,6 +35,7 @@ create s-three hash:ip,port,ip
 add s-three 10.1.0.2,tcp:80,10.2.0.2
 create s-mac hash:net,iface
 add s-mac 10.1.0.0/24,ra
+create s-filled hash:ip timeout 60
 create s-list list:set
 add s-list s-ip
 create s-bit bitmap:port range 0-1000
@@ -192,6 +193,9 @@ def _module(author: Author, hook: str, table: str) -> str:
         f"-m statistic --mode random {no}--probability 1.0",
         "-m u32 --u32 0x0=0x0:0xffffffff",
         f"-m ecn {no}--ecn-ip-ect 1",
+        f"-m connlimit --connlimit-{author.pick('above', 'upto')} {author.pick('5000', '9000')} --connlimit-mask 0",
+        f"-m set {no}--match-set s-filled {side}",
+        f"-m set {no}--match-set s-filled {side}",
     ]
     if hook == "PREROUTING":
         options.append(f"-m rpfilter{author.pick('', ' --loose')}{author.pick('', ' --invert')}")
@@ -213,6 +217,7 @@ def _target(author: Author, table: str, hook: str, protocol: str, callable_chain
         "",
         "-j LOG",
         "-j NFQUEUE --queue-num 7 --queue-bypass",
+        f"-j SET --{author.pick('add', 'add', 'del')}-set s-filled {author.pick('src', 'dst')}",
     ]
     if table == "filter":
         common += ["-j ACCEPT", "-j ACCEPT", "-j DROP", "-j REJECT --reject-with icmp-host-prohibited"]

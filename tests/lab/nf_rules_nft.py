@@ -27,6 +27,8 @@ set pairs { type ipv4_addr . inet_service; elements = { 10.2.0.2 . 80, 10.2.0.2 
 set triples { type ipv4_addr . inet_proto . inet_service; flags interval; elements = { 10.2.0.0/24 . tcp . 80-90 } }
 set names { type ifname; elements = { "ra", "eth0" } }
 set marks { type mark; elements = { 0x1, 0x3 } }
+set filled { type ipv4_addr; size 100; flags dynamic, timeout; timeout 1m; }
+set couples { type ipv4_addr . inet_service; size 100; flags dynamic, timeout; timeout 1m; }
 set timed { type ipv4_addr; flags timeout; timeout 1h; elements = { 10.1.0.2 } }
 map hostmap { type ipv4_addr : verdict; flags interval; elements = { 10.1.0.2 : jump c3, 10.2.0.0/24 : accept } }
 map portmap { type inet_proto . inet_service : verdict; elements = { tcp . 80 : goto c4, udp . 53 : return } }
@@ -125,6 +127,24 @@ def _match(author: Author, hook: str) -> str:
         f"meta pkttype {no}{author.pick('host', 'broadcast')}",
         f"ether saddr {no}{author.pick('02:00:00:00:00:0a', '02:00:00:00:00:0b')}",
         "ip frag-off & 0x1fff == 0",
+        f"ip version {no}4 ip hdrlength 5",
+        f"@nh,72,8 {no}{author.pick('1', '6', '17')}",
+        f"@nh,96,32 {no}{author.pick('0x0a010002', '0x0a020002')}",
+        f"@nh,8,8 {no}{author.pick('0', '0x10', '0xb8')}",
+        f"meta l4proto {{ tcp, udp }} @th,16,16 {no}{author.pick('53', '80')}",
+        f"ip {side} & 255.0.0.255 {author.pick('==', '!=')} 10.0.0.{author.pick('2', '3')}",
+        f"udp length {no}{author.pick('64', '18', '8-70')}",
+        f"ct protocol {no}{author.pick('icmp', 'tcp', 'udp')}",
+        "ct l3proto ipv4",
+        f"ct zone {no}{author.pick('0', '1')}",
+        f"ct count {author.pick('', 'over ')}{author.pick('5000', '9000')}",
+        f"quota {author.pick('', 'over ')}500 mbytes",
+        f"ip {side} {no}@filled",
+        f"ip {side} {no}@filled",
+        f"ip {side} . tcp dport {no}@couples",
+        f"add @filled {{ ip {side} limit rate {author.pick('', 'over ')}100/second burst 50 packets }}"
+        if author.chance(0.5)
+        else f"meta iiftype {no}ether" if hook != "postrouting" else "ip version 4",
         f"limit rate {'over ' if author.chance(0.5) else ''}1000/second burst 10000 packets"
         if author.chance(0.3)
         else "meta nfproto ipv4",
@@ -156,6 +176,10 @@ def _statement(author: Author, hook: str) -> str:
         "ip dscp set 4",
         "meta priority set 1:1",
         "update @timed { ip saddr }" if author.chance(0.2) else "counter",
+        "add @filled { ip saddr }",
+        "update @filled { ip daddr timeout 30s }",
+        "delete @filled { ip saddr }",
+        "add @couples { ip daddr . tcp dport }",
     ]
     if hook == "prerouting":
         options += ["notrack", "notrack"]

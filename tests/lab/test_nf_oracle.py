@@ -45,7 +45,8 @@ def check(router: Router, dialect: Dialect, seed: int, tally: Tally, verbose: bo
             really = router.send(packet)
             outcomes = {one.outcome for one in told}
             tally["undecided" if len(outcomes) > 1 else str(tuple(told[0].outcome))] += 1
-            after = counters(Ruleset(router.texts(), router.sets))
+            rules = Ruleset(router.texts(), router.sets)  # with what the packet has left in sets
+            after = counters(rules)
             seen = {rule: after[rule] - before[rule] for rule in after}
             before = after
             complaints = [] if really in outcomes else [f"kernel: {really}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netdoctor.kernel.netfilter import memory, rarer
 from netdoctor.kernel.netfilter import model as m
 
 CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
@@ -249,7 +250,7 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
         (m.Verdict(kind="accept"),),
     ),
     ("fib saddr . iif oif != 0 accept", (m.RpFilter(accept_local=True),), (m.Verdict(kind="accept"),)),
-    ("limit rate 5/second accept", (m.Chance(text="limit rate 5/second"),), (m.Verdict(kind="accept"),)),
+    ("limit rate 5/second accept", (rarer.Bucket(text="limit rate 5/second"),), (m.Verdict(kind="accept"),)),
     (
         "limit rate over 5/second burst 10 packets drop",
         (m.Chance(likely=False, text="limit rate over 5/second burst 10 packets"),),
@@ -288,18 +289,35 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
     ("reject with icmp host-prohibited", (), (m.Reject(with_="icmp-host-prohibited"),)),
     ("meta l4proto tcp reject with tcp reset", (m.Protocol(numbers=(6,)),), (m.Reject(with_="tcp-reset"),)),
     ("reject with icmpv6 no-route", (), (m.Reject(with_="icmp6-no-route"),)),
-    ("add @s4 { ip saddr }", (), (m.Pass(text="add @s4 { ip saddr }"),)),
+    (
+        "add @s4 { ip saddr }",
+        (m.EtherType(numbers=(2048,)),),
+        (memory.Remember(set="s4", fields=("src",), what="add"),),
+    ),
     (
         "update @s4 { ip saddr timeout 1m } drop",
-        (),
-        (m.Pass(text="update @s4 { ip saddr timeout 1m }"), m.Verdict(kind="drop")),
+        (m.EtherType(numbers=(2048,)),),
+        (
+            memory.Remember(set="s4", fields=("src",), what="add"),
+            m.Verdict(kind="drop", chain=None, bypass=False),
+        ),
     ),
     (
         "add @s4 { ip saddr limit rate over 5/second } drop",
-        (m.Chance(likely=False, text="limit rate over 5/second"),),
-        (m.Pass(text="add @s4 { ip saddr limit rate over 5/second }"), m.Verdict(kind="drop")),
+        (
+            m.EtherType(numbers=(2048,)),
+            rarer.FreshLimit(set="s4", fields=("src",), over=True, text="limit rate over 5/second"),
+        ),
+        (
+            memory.Remember(set="s4", fields=("src",), what="add"),
+            m.Verdict(kind="drop", chain=None, bypass=False),
+        ),
     ),
-    ("ct count over 5 drop", (m.Chance(likely=False, text="ct count over 5"),), (m.Verdict(kind="drop"),)),
+    (
+        "ct count over 5 drop",
+        (rarer.MoreConnections(than=5, text="ct count over 5"),),
+        (m.Verdict(kind="drop", chain=None, bypass=False),),
+    ),
     ("meta nftrace set 1", (), (m.Pass(text="meta nftrace set 1"),)),
     ("meta ipsec exists drop", (m.Never(),), (m.Verdict(kind="drop"),)),
     ("tcp option maxseg size set 1200", (), (m.Pass(text="tcp option maxseg size set 1200"),)),
@@ -311,7 +329,7 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
     ),
     ("ip ttl set 5", (m.EtherType(numbers=(2048,)),), (m.SetTtl(how="set", value=5),)),
     ("ip dscp set cs1", (m.EtherType(numbers=(2048,)),), (m.SetTos(8 << 2, 0xFC),)),
-    ("ip daddr set 1.2.3.4", (), (m.UnknownStatement(text="ip daddr set 1.2.3.4"),)),
+    ("ip daddr set 1.2.3.4", (), (rarer.Alters(text="ip daddr set 1.2.3.4"),)),
     (
         'meta hour "10:00"-"11:00" drop',
         (m.Unknown(text='meta hour "10:00"-"11:00"'),),
@@ -377,8 +395,11 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
     ),
     (
         "ip saddr & 255.0.0.255 == 10.0.0.1 drop",
-        (m.Unknown(text="ip saddr & 255.0.0.255 == 10.0.0.1"),),
-        (m.Verdict(kind="drop"),),
+        (
+            m.EtherType(numbers=(2048,)),
+            rarer.HeaderBits(offset=96, length=32, ranges=((167772161, 167772161),), mask=4278190335),
+        ),
+        (m.Verdict(kind="drop", chain=None, bypass=False),),
     ),
     ("ct zone set 5", (), (m.NoTrack(zone=5),)),
     ("notrack", (), (m.NoTrack(),)),
@@ -440,7 +461,7 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
     (
         "dnat ip prefix to ip daddr map { 10.0.0.0/24 : 10.1.0.0/24 }",
         (),
-        (m.UnknownStatement(text="dnat ip prefix to ip daddr map { 10.0.0.0/24 : 10.1.0.0/24 }"),),
+        (rarer.Alters(text="dnat ip prefix to ip daddr map { 10.0.0.0/24 : 10.1.0.0/24 }"),),
     ),
     (
         "tcp dport 80 dnat ip6 to [fd00::1]:80",

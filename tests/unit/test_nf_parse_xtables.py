@@ -8,6 +8,7 @@ import pytest
 
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.kernel.netfilter import model as m
+from netdoctor.kernel.netfilter import rarer
 from netdoctor.kernel.netfilter.ruleset import Ruleset
 from netdoctor.kernel.netfilter.xtables import split
 
@@ -116,7 +117,7 @@ MATCHES: list[tuple[str, tuple[m.Match, ...]]] = [
         "-m hashlimit --hashlimit-above 5/sec --hashlimit-name x",
         (m.Chance(likely=False, text="hashlimit --hashlimit-above 5/sec --hashlimit-name x"),),
     ),
-    ("-m limit --limit 5/min", (m.Chance(text="limit --limit 5/min"),)),
+    ("-m limit --limit 5/min", (rarer.Bucket(text="limit --limit 5/min"),)),
     ("-m recent --set --name x", ()),
     ("-m length ! --length 100:200", (m.Range(True, "length", 100, 200),)),
     ("-m ttl --ttl-lt 5", (m.Range(what="ttl", first=0, last=4),)),
@@ -154,9 +155,9 @@ STATEMENTS: list[tuple[str, str, tuple[m.Statement, ...]]] = [
     ("filter", "-j USER", (m.Verdict("jump", "USER"),)),
     ("filter", "-g USER", (m.Verdict("goto", "USER"),)),
     ("filter", "-j REJECT --reject-with icmp-host-prohibited", (m.Reject("icmp-host-prohibited"),)),
-    ("filter", "-j NFQUEUE --queue-num 5 --queue-bypass", (m.Verdict("queue", bypass=True),)),
+    ("filter", "-j NFQUEUE --queue-num 5 --queue-bypass", (rarer.ToQueue("queue", bypass=True, queues=(5, 5)),)),
     ("filter", '-j LOG --log-prefix "-j DROP: "', (m.Pass("LOG --log-prefix -j DROP: "),)),
-    ("filter", "-j SYNPROXY --mss 1460", (m.UnknownStatement("SYNPROXY --mss 1460"),)),
+    ("filter", "-j SYNPROXY --mss 1460", (rarer.Alters("SYNPROXY --mss 1460"),)),
     ("raw", "-j CT --notrack", (m.NoTrack(),)),
     ("raw", "-j CT --zone 5", (m.NoTrack(5),)),
     ("raw", "-j TRACE", (m.Pass("TRACE"),)),

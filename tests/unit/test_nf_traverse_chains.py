@@ -88,6 +88,15 @@ class World(Rules):
     def address_type(self, address: str, ifname: str | None) -> str:
         return "UNICAST"
 
+    def device(self, ifname: str) -> None:
+        return None
+
+    def queues(self) -> frozenset[int]:
+        return frozenset()
+
+    def connections(self) -> None:
+        return None
+
     def reverse_path(self, seen: Seen, loose: bool, accept_local: bool, validmark: bool) -> bool:
         return True
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 from msgspec.structs import replace
 
+from netdoctor.facts.links import Link
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.environment import Rules
 from netdoctor.kernel.netfilter.matching import holds
@@ -51,6 +52,12 @@ SETS = {
 }  # fmt: skip
 
 
+DEVICES = {
+    "eth0": Link(2, "eth0", 1, 1500, "veth", group=7),
+    "eth1": Link(3, "eth1", 1, 1500, None),
+}
+
+
 class World(Rules):
     """The sets above, and a namespace whose own address is 10.1.0.1 on eth0."""
 
@@ -62,6 +69,15 @@ class World(Rules):
 
     def address_type(self, address: str, ifname: str | None) -> str:
         return "LOCAL" if address == "10.1.0.1" and ifname in (None, "eth0") else "UNICAST"
+
+    def device(self, ifname: str) -> Link | None:
+        return DEVICES.get(ifname)
+
+    def queues(self) -> frozenset[int]:
+        return frozenset()
+
+    def connections(self) -> int | None:
+        return 10
 
     def reverse_path(self, seen: Seen, loose: bool, accept_local: bool, validmark: bool) -> bool:
         return loose or seen.iif == "eth0"
@@ -225,6 +241,11 @@ CASES: list[tuple[str, m.Match, Seen, bool | None]] = [
     ("uid of another", m.Owner(uid=(0, 0)), SENT, False),
     ("gid in a range", m.Owner(gid=(100, 199)), SENT, True),
     ("uid of a forwarded packet", m.Owner(uid=(0, 0)), PING, False),
+    ("a socket of the kernel's own exists", m.Owner(exists=True), replace(PING, socket=True), True),
+    ("! a socket of the kernel's own exists", m.Owner(True, exists=True), replace(PING, socket=True), False),
+    ("! uid of the kernel's own socket", m.Owner(True, uid=(0, 0)), replace(PING, socket=True), True),
+    ("no socket of a forwarded packet", m.Owner(exists=True), PING, False),
+    ("gid of a socket of which only the user is known", m.Owner(gid=(0, 0)), replace(PING, uid=0, socket=True), None),
     ("socket of an echo", m.Socket(), PING, False),
     ("socket of TCP", m.Socket(), WEB, None),
     # what else a header has

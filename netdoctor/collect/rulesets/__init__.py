@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable, Iterable
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.rulesets import bpf, legacy, nft, tc, xfrm
+from netdoctor.collect.rulesets import bpf, legacy, nft, queues, tc, xfrm
 from netdoctor.facts.host import Missing, NamespaceId
 from netdoctor.facts.records import Ruleset
 
@@ -21,6 +21,7 @@ OTHER_READERS: tuple[tuple[str, Reader], ...] = (
     ("traffic control filters", tc.read),
     ("IPsec policies", xfrm.read),
     ("BPF programs on devices", bpf.read),
+    ("programs at packet queues", queues.read),
 )
 
 #: What a kernel answers that is built without the subsystem: nothing of it can be loaded.

@@ -12,7 +12,7 @@ from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.view import View
 
-Kind = Literal["accept", "drop", "reject", "queue"]
+Kind = Literal["accept", "drop", "reject", "queue", "altered"]
 
 
 class Hit(Record, frozen=True):

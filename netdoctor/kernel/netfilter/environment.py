@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from netdoctor.facts.host import Namespace
+from netdoctor.facts.links import Link
 from netdoctor.kernel import fib
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.netfilter.model import FirewallRule, Place, SetFacts
@@ -13,6 +14,9 @@ from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.packet import is_multicast, is_zeronet
 
 T = TypeVar("T")
+
+#: More connections than a question makes in one namespace.
+NEW_CONNECTIONS = 8
 
 
 class Rules(Protocol):
@@ -37,6 +41,15 @@ class Environment(Protocol):
 
     def reverse_path(self, seen: Seen, loose: bool, accept_local: bool, validmark: bool) -> bool:
         """Whether the packet passes the reverse path test of xt_rpfilter."""
+
+    def device(self, ifname: str) -> Link | None:
+        """The device of that name."""
+
+    def queues(self) -> frozenset[int]:
+        """The packet queues that programs listen at."""
+
+    def connections(self) -> int | None:
+        """The most connections there may be with those of this walk; None where it is not known."""
 
 
 class Choose(Protocol):
@@ -77,6 +90,20 @@ class NamespaceEnvironment:
         owners = self.ns.owners(address)
         own = any(ifname is None or (device and owner.ifindex == device.index) for owner in owners)
         return "LOCAL" if own else "UNICAST"
+
+    def device(self, ifname: str) -> Link | None:
+        """Return the device of that name."""
+        return self.ns.link_named(ifname)
+
+    def queues(self) -> frozenset[int]:
+        """Return the queues that programs listen at."""
+        listed = (each.family for each in self.ns.rulesets(tables=False) if each.kind == "nfqueue")
+        return frozenset(int(number) for number in listed if number.isdigit())
+
+    def connections(self) -> int | None:
+        """nf_conntrack_count, and what a walk may add to it."""
+        text = (self.ns.sysctl("netfilter/nf_conntrack_count") or "").strip()
+        return int(text) + NEW_CONNECTIONS if text.isdigit() else None
 
     def reverse_path(self, seen: Seen, loose: bool, accept_local: bool, validmark: bool) -> bool:
         """rpfilter_mt() and nft_fib4_eval(): the route back to the source leaves by the device it came in by."""

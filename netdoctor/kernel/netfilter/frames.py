@@ -16,14 +16,12 @@ from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import hook as iphook
 from netdoctor.kernel.netfilter import pieces
 from netdoctor.kernel.netfilter.branch import Hit, leading
-from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.netfilter.model import Base, Family
 from netdoctor.kernel.netfilter.model import Place as Where
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.traversal import traversal
-from netdoctor.kernel.netfilter.traverse import traverse
 from netdoctor.kernel.packet import Arp, Frame, Ip, Place
 from netdoctor.kernel.walk import Walk
 
@@ -76,15 +74,18 @@ def _pass_chain(
     step: int,
 ) -> Frame | None:
     seen, payload = seen_frame(frame, passing), frame.payload
-    result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    result = iphook.run_chain(walk, ns, at, seen, rules, base, where)
     walk.traversals.append(traversal(step, at, passing.hook, where, frame, result))
     if result.verdict == "accept" and _in_pieces(walk, ns, at, frame, base):
-        result = traverse(rules, base, where, iphook.later_piece(seen), NamespaceEnvironment(ns, rules), walk.choose)
+        result = iphook.run_chain(walk, ns, at, iphook.later_piece(seen), rules, base, where)
     if result.verdict == "accept":
         if not isinstance(payload, Ip):
             return frame
         return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos))
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
+    if result.verdict == "altered":
+        walk.end(iphook.altered(payload, at, last, step))
+        return None
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in leading(result.hits))
     spot = last.place
     walk.end(
@@ -122,10 +123,10 @@ def _in_pieces(walk: Walk, ns: Namespace, at: Place, frame: Frame, base: Base) -
 def seen_frame(frame: Frame, passing: Passing) -> Seen:
     """A frame as the bridge, netdev and arp families see it."""
     payload = frame.payload
-    kind = "broadcast" if frame.dst == "ff:ff:ff:ff:ff:ff" else "multicast" if frame.multicast else "unicast"
     with_macs = replace(passing, smac=frame.src, dmac=frame.dst)
     if isinstance(payload, Ip):
-        return replace(iphook.seen_of(payload, with_macs, None), pkttype=kind, uid=None, gid=None)
+        seen = iphook.seen_of(payload, with_macs, None)
+        return replace(seen, pkttype=frame.pkttype, uid=None, gid=None, socket=False)
     assert isinstance(payload, Arp)
     return Seen(
         iif=passing.iif,
@@ -149,7 +150,7 @@ def seen_frame(frame: Frame, passing: Passing) -> Seen:
         ct_mark=0,
         smac=frame.src,
         dmac=frame.dst,
-        pkttype=kind,
+        pkttype=frame.pkttype,
         uid=None,
         gid=None,
         ethertype=0x0806,

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
-from netdoctor.kernel.endings import RuleDropped
+from netdoctor.kernel.endings import NotModelled, RuleDropped
 from netdoctor.kernel.netfilter import conntrack, nat, pieces
 from netdoctor.kernel.netfilter.branch import Hit, Result, leading
 from netdoctor.kernel.netfilter.conntrack import Connection, Manip
@@ -22,7 +22,7 @@ from netdoctor.kernel.netfilter.seen import Seen
 from netdoctor.kernel.netfilter.seen import Tuple as SeenTuple
 from netdoctor.kernel.netfilter.traversal import traversal
 from netdoctor.kernel.netfilter.traverse import traverse
-from netdoctor.kernel.packet import IPPROTO_ICMP, CtRef, Ip, Place
+from netdoctor.kernel.packet import IPPROTO_ICMP, Arp, CtRef, Ip, Place
 from netdoctor.kernel.walk import Walk
 
 CONNTRACK = -200
@@ -186,18 +186,31 @@ def _run(
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
     seen = later_piece(seen) if later else seen
-    result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    result = run_chain(walk, ns, at, seen, rules, base, where)
     if not later:
         walk.traversals.append(traversal(step, at, passing.hook, where, packet, result))
+    return result
+
+
+def run_chain(
+    walk: Walk, ns: Namespace, at: Place, seen: Seen, rules: Ruleset, base: Base, where: Where
+) -> Result:
+    """Traverse one base chain; what its rules write down is there for the next packet of the walk."""
+    before = walk.noted.get(at.inode, ())
+    seen = replace(seen, noted=before) if before else seen
+    result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
+    if result.seen.noted:
+        walk.noted[at.inode] = result.seen.noted
     return result
 
 
 def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:
     """The packet as the rules of a hook see it."""
     icmp = packet.proto == IPPROTO_ICMP
-    # An echo request has a socket behind it; an answer is the kernel's own or another program's.
-    outgoing = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
-    local = outgoing and packet.echo == "request"
+    # What is sent here has a socket behind it: a program's, or one of the kernel's own that nobody owns.
+    sent = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
+    socket = sent and packet.echo is not None
+    owner = packet.owner if socket and packet.owner is not None else (None, None)
     # The old Ethernet header stays readable until the packet is given a new one; what is sent here has none yet.
     macs = packet.macs or (None, None)
     return Seen(
@@ -221,14 +234,16 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         ct_state=packet.ct.state if packet.ct is not None else "INVALID",
         ct_status=connection.status if connection is not None else (),
         ct_mark=connection.mark if connection is not None else 0,
+        ct_zone=connection.zone if connection is not None else 0,
         ct_original=_tuple(connection.original) if connection is not None else None,
         ct_reply=_tuple(connection.reply) if connection is not None else None,
         ct_proto=connection.original.proto if connection is not None else None,
         ct_replying=packet.ct is not None and packet.ct.replying,
         smac=passing.smac or macs[0],
         dmac=passing.dmac or macs[1],
-        uid=0 if local else None,
-        gid=0 if local else None,
+        uid=owner[0],
+        gid=owner[1],
+        socket=socket,
         ephemeral=packet.ephemeral,
         ethertype=0x0800,
     )
@@ -242,6 +257,13 @@ def later_piece(seen: Seen) -> Seen:
 def _tuple(one: conntrack.Tuple) -> SeenTuple:
     ports = (None, None) if one.proto == IPPROTO_ICMP else (one.sport, one.dport)
     return SeenTuple(one.src, one.dst, *ports)
+
+
+def altered(payload: Ip | Arp, at: Place, hit: Hit, step: int) -> NotModelled:
+    """The ending of a packet of which a rule may make another one."""
+    spot = hit.place
+    what = f"rule {hit.number} of chain {spot.chain} ({spot.family} {spot.table}): {hit.text}"
+    return NotModelled(payload.flow, at, step, what)
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
@@ -267,6 +289,9 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
 
 def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
+    if result.verdict == "altered":
+        walk.end(altered(packet, at, last, step))
+        return
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in leading(result.hits))
     state = packet.ct.state if packet.ct is not None else ""
     walk.end(

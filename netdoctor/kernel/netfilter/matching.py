@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from netdoctor.kernel.netfilter import connection, membership
+from netdoctor.kernel.netfilter import connection, membership, memory, rarer
 from netdoctor.kernel.netfilter import model as m
 from netdoctor.kernel.netfilter.membership import ICMP, WITH_PORTS
 from netdoctor.kernel.netfilter.seen import ETH_P_ARP, Seen
@@ -142,6 +142,9 @@ def _address_type(match: m.AddressType, view: View) -> bool:
 
 def _in_set(match: m.InSet, view: View) -> bool | None:
     if match.name:
+        noted = memory.noted_in(view, match.name, match.fields)
+        if noted is not None:
+            return noted != match.negated
         found = view.rules.set(view.place, match.name)
         if found is None or not found.known:
             return None
@@ -172,23 +175,23 @@ def _packet_type(match: m.PacketType, view: View) -> bool:
     return (_TYPES.get(match.type, match.type) == view.seen.pkttype) != match.negated
 
 
-_TYPES = {"host": "unicast"}
+_TYPES = {"host": "unicast", "otherhost": "other"}
 
 
 def _fragment(match: m.Fragment, view: View) -> bool:
     return view.seen.is_ip and view.seen.fragment != match.negated
 
 
-def _owner(match: m.Owner, view: View) -> bool:
+def _owner(match: m.Owner, view: View) -> bool | None:
     seen = view.seen
-    if seen.uid is None and seen.gid is None:
-        # Without a socket, xt_owner holds where all that was asked was asked the other way round, nft_meta never.
-        return match.negated and view.xtables
-    inside = all(
-        asked is None or (mine is not None and asked[0] <= mine <= asked[1])
-        for asked, mine in ((match.uid, seen.uid), (match.gid, seen.gid))
-    )
-    return inside != match.negated
+    if seen.uid is None:
+        # Without an owner, xt_owner holds where all that was asked was asked the other way round, nft_meta never.
+        return (seen.socket if match.exists else False) != match.negated if view.xtables else False
+    asked = [(wanted, mine) for wanted, mine in ((match.uid, seen.uid), (match.gid, seen.gid)) if wanted is not None]
+    found = [None if mine is None else wanted[0] <= mine <= wanted[1] for wanted, mine in asked]
+    if None in found and False not in found:
+        return None
+    return all(found) != match.negated
 
 
 def _reverse_path(match: m.RpFilter, view: View) -> bool:
@@ -278,4 +281,9 @@ _TESTS: dict[type[m.Match], Callable[[Any, View], bool | None]] = {
     m.CtDirection: connection.direction,
     m.CtProtocol: connection.protocol,
     m.CtStatus: connection.status,
+    rarer.Bucket: _chance,
+    rarer.FreshLimit: rarer.fresh_limit,
+    rarer.DeviceIs: rarer.device_is,
+    rarer.HeaderBits: rarer.header_bits,
+    rarer.MoreConnections: rarer.more_connections,
 }

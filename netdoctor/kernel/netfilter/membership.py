@@ -32,7 +32,7 @@ _FIELDS = {
     "port": "sport dport",
     "proto": "proto",
     "name": "iif oif physin physout brin brout pkttype",
-    "number": "mark ct_mark length ttl tos dscp icmp_type icmp_code ethertype arp_op uid gid",
+    "number": "mark ct_mark ct_zone length ttl tos dscp icmp_type icmp_code ethertype arp_op uid gid",
     "mac": "smac dmac arp_smac arp_dmac",
     "state": "ct_state",
 }
@@ -207,17 +207,25 @@ def find(
     if "" in kinds:
         return _UNDECIDED
     index = index_of(elements, exceptions, kinds)
-    joined = tuple(_value(field, seen, joined=True) for field in fields)
-    plain = tuple(_value(field, seen, joined=False) for field in fields)
+    written = values_of(fields, seen)
     found = None
-    for values in dict.fromkeys((plain, joined)):
-        if found is None and None not in values:
+    for values in written:
+        if found is None:
             found = index.find(values)
     if found is not None:
         return found
-    if None in joined and None in plain:
+    if not written:
         return None
     return _UNDECIDED if index.undecided else index.default
+
+
+def values_of(fields: tuple[str, ...], seen: Seen) -> list[tuple[Any, ...]]:
+    """Return the packet's values of `fields`, in each way in which an element may be written; none if it lacks one."""
+    if any(field not in _KINDS for field in fields):
+        return []
+    plain = tuple(_value(field, seen, joined=False) for field in fields)
+    joined = tuple(_value(field, seen, joined=True) for field in fields)
+    return [values for values in dict.fromkeys((plain, joined)) if None not in values]
 
 
 def _value(field: str, seen: Seen, joined: bool) -> Any:
@@ -227,7 +235,7 @@ def _value(field: str, seen: Seen, joined: bool) -> Any:
     if field == "proto":
         return seen.proto if seen.is_ip else None
     value = getattr(seen, field)
-    if field == "ct_mark" and not seen.tracked:
+    if field in ("ct_mark", "ct_zone") and not seen.tracked:
         return None
     if field in ("src", "dst"):
         return number_of(value) if value and seen.is_ip else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from netdoctor.kernel.netfilter import nft_lookups
+from netdoctor.kernel.netfilter import nft_lookups, rarer
 from netdoctor.kernel.netfilter.model import (
     Base,
     Demand,
@@ -194,7 +194,7 @@ def _parse(expressions: Json, entry: _Rule, number: int, family: Family) -> Fire
     return FirewallRule(
         number,
         rule_text(expressions, entry.comment, family),
-        tuple(matches),
+        rarer.settled(tuple(matches), tuple(statements), packets),
         tuple(statements),
         entry.handle,
         entry.comment,

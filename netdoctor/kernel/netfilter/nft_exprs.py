@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netdoctor.kernel.netfilter import nft_fields, nft_lookups
+from netdoctor.kernel.netfilter import nft_fields, nft_lookups, nft_rarer
 from netdoctor.kernel.netfilter.model import (
     AddressType,
     AnyOf,
@@ -51,6 +51,9 @@ def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
             return [_socket(left["socket"], negated, right)]
         if "concat" in left or (isinstance(right, str) and right.startswith("@")):
             return nft_lookups.membership(left, negated, right, family)
+        rare = nft_rarer.rarer(left, negated, right, family) if op in ("==", "!=") else None
+        if rare is not None:
+            return rare
     key = key_of(left, family)
     if key.field == "chance":
         return [_chance(left, op, right, key)]
@@ -69,7 +72,7 @@ def _condition(left: Json, op: str, right: Json, family: str) -> list[Match]:
     elif op == "!":
         raise UndecodedError(op)
     ranged = any(isinstance(value, dict) and "range" in value for value in values)
-    if key.field == "icmp_code" or (key.field in ("mark", "ct_mark") and ranged):
+    if key.field in ("icmp_code", "ct_zone") or (key.field in ("mark", "ct_mark") and ranged):
         return [*key.implied, _among(key, op == "!=", values)]
     return [*key.implied, BUILDERS[key.field](op == "!=", values, key)]
 
@@ -141,10 +144,13 @@ def _bits(value: Json) -> int:
 
 def _masked(operands: Json, op: str, right: Json, family: str) -> list[Match]:
     expression, mask = operands
-    key = key_of(expression, family)
     negated = op == "!="
     if op not in ("==", "!="):
         raise UndecodedError(op)
+    bits = nft_rarer.masked(expression, mask, negated, right, family)
+    if bits is not None:
+        return bits
+    key = key_of(expression, family)
     if key.field in ("mark", "ct_mark"):
         made = [
             Mark(False, single(v, key), single(mask, key), key.field == "ct_mark") for v in members(right)

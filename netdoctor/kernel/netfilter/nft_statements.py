@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netdoctor.kernel.netfilter import nft_lookups
+from netdoctor.kernel.netfilter.memory import Remember
 from netdoctor.kernel.netfilter.model import (
     Chance,
     Match,
@@ -19,14 +20,20 @@ from netdoctor.kernel.netfilter.model import (
     Translate,
     TranslateByMap,
     UnknownStatement,
-    Verdict,
 )
 from netdoctor.kernel.netfilter.names import DSCP, UndecodedError, named
 from netdoctor.kernel.netfilter.nft_text import expression_text, statement_text
-from netdoctor.kernel.netfilter.nft_values import Json, key_of
+from netdoctor.kernel.netfilter.nft_values import Json, key_of, unwrapped
+from netdoctor.kernel.netfilter.rarer import Alters, Bucket, FreshLimit, MoreConnections, ToQueue
 from netdoctor.kernel.netfilter.values import network
 
 _FULL = 0xFFFFFFFF
+
+#: More bytes than a conversation has before its first answer is there.
+MUCH = 1 << 20
+
+#: They send the packet elsewhere, answer it or rewrite it.
+_ALTERING = ("fwd", "synproxy", "tproxy", "mangle", "dnat", "snat", "masquerade", "redirect", "xt")
 
 #: What must hold for the rule to go on, and what is done.
 Parsed = tuple[tuple[Match, ...], tuple[Statement, ...]]
@@ -47,7 +54,8 @@ def statement(expression: Json, family: str) -> Parsed:
             return (), (Pass(statement_text(expression)),)
         return HANDLERS[kind](body, family)
     except (LookupError, TypeError, ValueError, AttributeError):
-        return (), (UnknownStatement(statement_text(expression)),)
+        text = statement_text(expression)
+        return (), (Alters(text) if kind in _ALTERING else UnknownStatement(text),)
 
 
 def _vmap(body: Json, family: str) -> Parsed:
@@ -56,26 +64,40 @@ def _vmap(body: Json, family: str) -> Parsed:
 
 
 def _limit(body: Json, _: str) -> Parsed:
-    """limit, quota, ct count and last of all a named one: it holds for some packets."""
-    over = isinstance(body, dict) and bool(body.get("inv"))
-    return (Chance(likely=not over, text=statement_text({"limit": body})),), ()
+    """A rate, or the name of one that is defined elsewhere: it holds for some packets."""
+    text = statement_text({"limit": body})
+    if not isinstance(body, dict) or body.get("inv") or "burst_unit" in body or "rate_unit" in body:
+        return (Chance(likely=isinstance(body, str) or not body.get("inv"), text=text),), ()
+    return (Bucket(text=text, burst=int(body.get("burst", 5))),), ()
 
 
 def _count(body: Json, _: str) -> Parsed:
-    return (Chance(likely=not body.get("inv"), text=statement_text({"ct count": body})),), ()
+    return (MoreConnections(not body.get("inv"), int(body["val"]), statement_text({"ct count": body})),), ()
 
 
 def _quota(body: Json, _: str) -> Parsed:
     over = isinstance(body, dict) and bool(body.get("inv"))
-    return (Chance(likely=not over, text=statement_text({"quota": body})),), ()
+    left = _bytes(body, "val") - _bytes(body, "used") if isinstance(body, dict) else 0
+    return (Chance(likely=not over, certain=left > MUCH, text=statement_text({"quota": body})),), ()
+
+
+def _bytes(body: Json, name: str) -> int:
+    units = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20}
+    return int(body.get(name, 0)) * units[body.get(f"{name}_unit", "bytes")]
 
 
 def _set(body: Json, family: str) -> Parsed:
     """`add @set { … }`; a limit inside it decides whether the rule goes on."""
-    matches: list[Match] = []
+    name = body["set"].removeprefix("@")
+    fields, implied, _ = nft_lookups.keys_of(unwrapped(body["elem"]), family)
+    matches = list(implied)
     for inner in body.get("stmt", ()):
-        matches.extend(statement(inner, family)[0])
-    return tuple(matches), (Pass(statement_text({"set": body})),)
+        limit = inner.get("limit") if isinstance(inner, dict) else None
+        if isinstance(limit, dict):
+            matches.append(FreshLimit(False, name, fields, bool(limit.get("inv")), statement_text(inner)))
+        else:
+            matches.extend(statement(inner, family)[0])
+    return tuple(matches), (Remember(name, fields, "delete" if body["op"] == "delete" else "add"),)
 
 
 def _meter(body: Json, family: str) -> Parsed:
@@ -96,8 +118,11 @@ def _reject(body: Json, family: str) -> Parsed:
 
 
 def _queue(body: Json, _: str) -> Parsed:
-    flags = (body or {}).get("flags", ())
-    return (), (Verdict("queue", bypass="bypass" in flags),)
+    body = body or {}
+    number = body.get("num", 0)
+    ends = number["range"] if isinstance(number, dict) and "range" in number else (number, number)
+    first, last = (int(end) for end in ends) if all(isinstance(end, int) for end in ends) else (0, 0xFFFF)
+    return (), (ToQueue("queue", bypass="bypass" in body.get("flags", ()), queues=(first, last)),)
 
 
 def _mangle(body: Json, family: str) -> Parsed:

@@ -79,7 +79,7 @@ _TRANSPORT = {
     "igmp": 2,
 }
 #: Families whose chains see more than IP packets of one version.
-_SEES_ALL = ("inet", "bridge", "netdev")
+SEES_ALL = ("inet", "bridge", "netdev")
 
 #: The type of a set's field, and the field whose values it has.
 TYPES = {
@@ -99,7 +99,10 @@ def key_of(expression: Json, family: str) -> Key:
     if kind == "meta":
         return _plain(_known(_META, body["key"]))
     if kind == "ct" and "dir" not in body:
-        field = {"state": "ct_state", "mark": "ct_mark", "status": "ct_status", "direction": "ct_direction"}
+        field = {
+            "state": "ct_state", "mark": "ct_mark", "status": "ct_status", "direction": "ct_direction",
+            "zone": "ct_zone",
+        }  # fmt: skip
         return Key(_known(field, body["key"]))
     if kind in ("numgen", "jhash", "symhash"):
         return Key("chance", most=int(body.get("mod", 1)) - 1)
@@ -122,7 +125,7 @@ def _payload(protocol: str, name: str, family: str) -> Key:
         field = _known(_IP, name)
         if field == "length" and protocol == "ip6":
             raise UndecodedError(name)  # without the header's 40 bytes
-        return _plain(field, *(version if family in _SEES_ALL else ()))
+        return _plain(field, *(version if family in SEES_ALL else ()))
     if protocol == "ether":
         return _plain(_known({"saddr": "smac", "daddr": "dmac", "type": "ethertype"}, name))
     if protocol == "arp":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netdoctor.facts.links import Record
 
 ETH_P_IP = 0x0800
@@ -26,9 +28,10 @@ class Seen(Record, frozen=True):
     `ct_state` is INVALID before connection tracking has run (priority below -200), as the kernel has it. `ct_status`
     holds what else is true of the connection: SNAT, DNAT, ASSURED, EXPECTED (CONFIRMED and SEEN_REPLY follow from the
     state). `ct_original` and `ct_reply` are its two tuples, `ct_proto` its protocol; without them, what a new
-    connection has follows from the packet. `uid` and `gid` are those of the sending socket, None for a packet that is
-    forwarded or that the kernel itself sends. `ephemeral` is a port that stands for any from its second to its third
-    number (a source port that the kernel picks). `fragment` means a second or further fragment.
+    connection has follows from the packet. `socket`: one of this namespace sent it; `uid` and `gid` are its owner's,
+    None where it is the kernel's own (the `gid` alone: not known). `ephemeral` is a port that stands for any from its
+    second to its third number (a source port that the kernel picks). `noted` is what rules have added to sets, and
+    deleted, on this walk. `fragment` means a second or further fragment.
     """
 
     iif: str | None = None
@@ -53,6 +56,7 @@ class Seen(Record, frozen=True):
     ct_state: str = "NEW"
     ct_status: tuple[str, ...] = ()
     ct_mark: int = 0
+    ct_zone: int = 0
     ct_proto: int | None = None
     ct_original: Tuple | None = None
     ct_reply: Tuple | None = None
@@ -62,8 +66,10 @@ class Seen(Record, frozen=True):
     pkttype: str = "unicast"
     fragment: bool = False
     ephemeral: tuple[int, int, int] | None = None
+    noted: tuple[tuple[tuple[Any, ...], bool], ...] = ()
     uid: int | None = None
     gid: int | None = None
+    socket: bool = False
     ethertype: int = ETH_P_IP
     arp_op: int | None = None
     arp_saddr: str | None = None

@@ -14,8 +14,8 @@ from copy import copy
 
 from msgspec.structs import replace
 
+from netdoctor.kernel.netfilter import memory, rarer, statements
 from netdoctor.kernel.netfilter import model as m
-from netdoctor.kernel.netfilter import statements
 from netdoctor.kernel.netfilter.branch import Branch, Hit, Kind, Result
 from netdoctor.kernel.netfilter.environment import Choose, Environment, Rules
 from netdoctor.kernel.netfilter.matching import holds
@@ -175,6 +175,16 @@ class _Traversal:
                 tos = ((state.seen.tos & ~statement.mask) ^ statement.value) & 0xFF
                 state.seen, state.word = replace(state.seen, tos=tos), "tos"
                 return None
+            case memory.Remember():
+                view = self._view(state)
+                view.rule = rule
+                changed = memory.noted(statement, view)
+                if changed is None and not view.xtables:
+                    state.leave(rule)
+                    return True
+                if changed is not None:
+                    state.seen, state.word = changed, "set"
+                return None
             case m.NoTrack():
                 state.untrack(statement)
                 return None
@@ -194,7 +204,7 @@ class _Traversal:
                 return (
                     self._undecided(state, rule) if verdicts is None else self._one_of(state, rule, verdicts)
                 )
-        return self._undecided(state, rule)
+        return self._undecided(state, rule, isinstance(statement, rarer.Alters))
 
     def _mark(self, state: Branch, rule: m.FirewallRule, statement: m.SetMark) -> bool | None:
         changed = statements.marked(statement, state.seen)
@@ -226,12 +236,12 @@ class _Traversal:
         branches[0].leave(rule, broken=True)
         return True
 
-    def _undecided(self, state: Branch, rule: m.FirewallRule) -> bool | None:
-        """A target that is not modelled: it may let the packet on, drop it or accept it."""
-        both = self._fork(state, 3, rule.text)
+    def _undecided(self, state: Branch, rule: m.FirewallRule, alters: bool = False) -> bool | None:
+        """A target that is not modelled: it may let the packet on, drop it, accept it, or make another one of it."""
+        kinds: tuple[Kind, ...] = ("drop", "accept", "altered") if alters else ("drop", "accept")
+        both = self._fork(state, 1 + len(kinds), rule.text)
         if both is None:
             return False
-        kinds: tuple[Kind, ...] = ("drop", "accept")
         for branch, kind in zip(both[1:], kinds, strict=False):
             branch.finish(rule, kind)
         return None
@@ -263,9 +273,15 @@ class _Traversal:
         if kind == "accept":
             return state.finish(rule, "accept")
         if kind == "queue":
+            if isinstance(verdict, rarer.ToQueue) and self._listened(verdict):
+                return self._undecided(state, rule, alters=True)
             # Nobody listens: a bypass goes on behind this chain (nf_queue(), -ESRCH).
             return state.finish(rule, "accept" if verdict.bypass else "queue", word="queue")
         return state.finish(rule, "drop", word=kind)
+
+    def _listened(self, verdict: rarer.ToQueue) -> bool:
+        first, last = verdict.queues
+        return any(first <= number <= last for number in self.env.queues())
 
     def _enter(self, state: Branch, rule: m.FirewallRule, verdict: m.Verdict) -> bool | None:
         place = m.Place(state.place.backend, state.place.family, state.place.table, verdict.chain or "")

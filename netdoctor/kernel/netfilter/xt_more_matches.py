@@ -26,6 +26,7 @@ from netdoctor.kernel.netfilter.model import (
     State,
 )
 from netdoctor.kernel.netfilter.names import DSCP, PROTOCOLS, UndecodedError, named, number
+from netdoctor.kernel.netfilter.rarer import Bucket, DeviceIs, MoreConnections
 from netdoctor.kernel.netfilter.values import (
     lladdr,
     network,
@@ -122,6 +123,11 @@ def _statistic(module: Module, _: Context) -> Iterator[Match]:
         yield Chance(likely=every.negated, certain=number(every.value) == 1, text=module.text)
 
 
+def _plain_limit(module: Module, _: Context) -> Iterator[Match]:
+    burst = next((option for option in module.options if option.name == "--limit-burst"), None)
+    yield Bucket(text=module.text, burst=number(burst.value) if burst is not None else 5)
+
+
 def _limit(module: Module, _: Context) -> Iterator[Match]:
     above = any(option.name.endswith("-above") != option.negated for option in module.options[:1])
     yield Chance(likely=not above, text=module.text)
@@ -131,8 +137,7 @@ def _connlimit(module: Module, _: Context) -> Iterator[Match]:
     for option in module.options:
         if option.name in ("--connlimit-above", "--connlimit-upto"):
             above = (option.name == "--connlimit-above") != option.negated
-            none = number(option.value) == 0
-            yield Chance(likely=none if above else not none, certain=none, text=module.text)
+            yield MoreConnections(not above, number(option.value), module.text)
 
 
 def _recent(module: Module, _: Context) -> Iterator[Match]:
@@ -223,6 +228,13 @@ def _pkttype(module: Module, _: Context) -> Iterator[Match]:
         yield PacketType(option.negated, kind)
 
 
+def _device_group(module: Module, _: Context) -> Iterator[Match]:
+    for option in module.options:
+        which = {"--src-group": "in", "--dst-group": "out"}[option.name]
+        value, mask = value_and_mask(option.value)
+        yield DeviceIs(option.negated, which, "group", (value & mask,), mask)  # type: ignore[arg-type]
+
+
 def _policy(module: Module, _: Context) -> Iterator[Match]:
     """IPsec is not part of the walk: no packet has passed a transformation."""
     kinds = [option.value for option in module.options if option.name == "--pol"]
@@ -236,7 +248,7 @@ MODULES: dict[str, Callable[[Module, Context], Iterable[Match]]] = {
     "conntrack": _conntrack,
     "set": _set,
     "statistic": _statistic,
-    "limit": _limit,
+    "limit": _plain_limit,
     "hashlimit": _limit,
     "connlimit": _connlimit,
     "recent": _recent,
@@ -253,4 +265,5 @@ MODULES: dict[str, Callable[[Module, Context], Iterable[Match]]] = {
     "physdev": _physdev,
     "pkttype": _pkttype,
     "policy": _policy,
+    "devgroup": _device_group,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
+from netdoctor.kernel.netfilter.memory import Remember
 from netdoctor.kernel.netfilter.model import (
     NoTrack,
     Pass,
@@ -17,7 +18,9 @@ from netdoctor.kernel.netfilter.model import (
     Verdict,
 )
 from netdoctor.kernel.netfilter.names import UndecodedError, number
-from netdoctor.kernel.netfilter.values import address, prefix_length, value_and_mask
+from netdoctor.kernel.netfilter.rarer import Alters, ToQueue
+from netdoctor.kernel.netfilter.values import address, number_range, prefix_length, value_and_mask
+from netdoctor.kernel.netfilter.xt_more_matches import set_fields
 from netdoctor.kernel.netfilter.xt_options import Context, Module
 
 _FULL = 0xFFFFFFFF
@@ -41,7 +44,10 @@ class _AnyChain(Container[str]):
 
 ANY_CHAIN = _AnyChain()
 
-_NOT_MODELLED = frozenset(("TPROXY", "SYNPROXY", "HMARK", "CLUSTERIP", "DNPT", "SNPT"))
+#: They send the packet elsewhere, answer it or rewrite it; the last four are targets of ebtables.
+_NOT_MODELLED = frozenset(
+    ("TPROXY", "SYNPROXY", "HMARK", "CLUSTERIP", "DNPT", "SNPT", "arpreply", "dnat", "snat", "redirect")
+)
 
 
 def of_target(target: Module | None, goto: bool, context: Context) -> tuple[Statement, ...]:
@@ -60,7 +66,7 @@ def of_target(target: Module | None, goto: bool, context: Context) -> tuple[Stat
             return handler(target, context)
         except (ValueError, LookupError):
             pass
-    return (UnknownStatement(target.text),)
+    return (Alters(target.text) if target.name in _NOT_MODELLED else UnknownStatement(target.text),)
 
 
 def _values(target: Module) -> dict[str, str]:
@@ -73,7 +79,9 @@ def _reject(target: Module, context: Context) -> tuple[Statement, ...]:
 
 
 def _nfqueue(target: Module, _: Context) -> tuple[Statement, ...]:
-    return (Verdict("queue", bypass="--queue-bypass" in _values(target)),)
+    values = _values(target)
+    numbers = number_range(values.get("--queue-balance", values.get("--queue-num", "0")))
+    return (ToQueue("queue", bypass="--queue-bypass" in values, queues=numbers),)
 
 
 def _mark(target: Module, _: Context) -> tuple[Statement, ...]:
@@ -196,10 +204,16 @@ def _ttl(target: Module, _: Context) -> tuple[Statement, ...]:
     return (SetTtl(how, number(value)),)  # type: ignore[arg-type]
 
 
-def _set(target: Module, _: Context) -> tuple[Statement, ...]:
-    if "--map-set" in _values(target):
-        raise UndecodedError(target.text)
-    return (Pass(target.text),)
+def _set(target: Module, context: Context) -> tuple[Statement, ...]:
+    found: list[Statement] = []
+    for option in target.options:
+        if option.name == "--map-set" or len(option.values) > 2:
+            raise UndecodedError(target.text)
+        if option.name in ("--add-set", "--del-set"):
+            name, directions = option.values
+            fields = set_fields(name, directions, context)
+            found.append(Remember(name, fields, "add" if option.name == "--add-set" else "delete"))
+    return (*found, Pass(target.text))
 
 
 def _bridge_mark(target: Module, _: Context) -> tuple[Statement, ...]:

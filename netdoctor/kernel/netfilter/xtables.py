@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 
 from netdoctor.facts.firewall import FirewallText
-from netdoctor.kernel.netfilter import eb_matches, xt_matches, xt_targets
+from netdoctor.kernel.netfilter import eb_matches, rarer, xt_matches, xt_targets
 from netdoctor.kernel.netfilter.model import (
     Base,
     Family,
@@ -133,8 +133,9 @@ def rule(line: str, number: int, context: Context) -> FirewallRule:
         matches.extend(xt_matches.of_module(module, context))
     statements = xt_targets.of_target(parts.target, parts.goto, context)
     packets = int(counters[1]) if counters else None
+    settled = rarer.settled(tuple(matches), statements, packets)
     return FirewallRule(
-        number, text, tuple(matches), statements, comment=xt_matches.comment(parts.matches), packets=packets
+        number, text, settled, statements, comment=xt_matches.comment(parts.matches), packets=packets
     )
 
 

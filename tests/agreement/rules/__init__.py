@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.agreement.model import Draft
 from tests.agreement.plan import Change, Command, Question
-from tests.agreement.rules import ipsets, native, shapes, xtables
+from tests.agreement.rules import engines, engines_nft, ipsets, native, shapes, xtables
 from tests.agreement.rules.pool import Pool
 
 __all__ = ["DIALECTS", "PREFIX", "random_rules"]
@@ -73,13 +73,15 @@ def _of_bridges(pool: Pool) -> list[Change]:
 def _ruleset(pool: Pool, dialect: str) -> Change:
     commands = []
     if dialect == "nft":
-        text = native.random_ruleset(pool)
+        text = pool.rng.choice(engines_nft.ENGINES)(pool) if pool.chance(0.25) else native.random_ruleset(pool)
     else:
         members, sets = ipsets.random_sets(pool)
         if members:
             commands.append(Command(pool.space, ("ipset", "-exist", "restore"), members))
         draw = pool.rng.random()
-        write = shapes.docker if draw < 0.12 else shapes.kube if draw < 0.2 else xtables.random_tables
+        write = shapes.docker if draw < 0.1 else shapes.kube if draw < 0.15 else xtables.random_tables
+        if draw > 0.75:
+            write = pool.rng.choice(engines.ENGINES)
         text = write(pool, sets)
     commands.append(Command(pool.space, TOOLS[dialect], text))
     if "mark" in text.lower() and pool.chance(0.25):
