@@ -150,7 +150,7 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
         inode = destination.inode if address is None else source.inode
         place = Place(inode or 0, 0)
         return Answer("unreachable", walk, NoAddress(Flow("request"), place, -1, question.family))
-    asked = (question.size, question.df, question.protocol, question.port or 0)
+    asked = (question.size, question.df, question.protocol, question.port or 0, question.source_port)
     ping = Ping(source.inode, address, source.address, *asked)
     walks, complete = converse(host, ping)
     if witness is not None and len(walks) > 1:

@@ -37,7 +37,8 @@ MAX_WALKS = 24
 class Ping(Record, frozen=True):
     """What is sent: from the namespace `inode` to `address`; `source` where it is fixed; `size` the payload in bytes.
 
-    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`).
+    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`). With a `source_port` it may belong to a
+    connection that is tracked already; without, it is a new flow, from a port that no other one has.
     """
 
     inode: int
@@ -47,6 +48,7 @@ class Ping(Record, frozen=True):
     df: bool = False
     proto: str = "icmp"
     port: int = 0
+    source_port: int | None = None
 
 
 def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
@@ -70,13 +72,13 @@ def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
 
 def _run(walk: Walk, ping: Ping) -> None:
     ns = walk.namespace(ping.inode)
-    walk.asker, walk.target = ping.inode, ping.address
+    walk.asker, walk.target, walk.known_flow = ping.inode, ping.address, ping.source_port is not None
     proto = PROTOCOLS[ping.proto]
     length = IP_HLEN + (SYN_HLEN if proto == IPPROTO_TCP else ICMP_HLEN + ping.size)
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
     packet = Ip(Flow("request"), ping.source or "0.0.0.0", ping.address, ttl, length, df=ping.df, size=length)
     if proto != IPPROTO_ICMP:
-        ports = {"dport": ping.port, "sport": EPHEMERAL, "flags": 2 if proto == IPPROTO_TCP else 0}
+        ports = {"dport": ping.port, "sport": ping.source_port or EPHEMERAL, "flags": 2 if proto == IPPROTO_TCP else 0}
         packet = replace(packet, proto=proto, **ports)
     step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"{WORDS[ping.proto]} to {ping.address}", packet)
     walk.later(lambda: _start(walk, ping, packet, step))

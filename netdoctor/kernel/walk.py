@@ -72,6 +72,7 @@ class Walk:
         self.answered = False
         self.asker: int | None = None
         self.target: str | None = None
+        self.known_flow = False
         self.reply_from: int | None = None
         self.choices: list[tuple[str, int, int]] = []
         self._script = tuple(script)

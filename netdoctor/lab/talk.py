@@ -1,7 +1,8 @@
 """A listener, or one who asks it: a program of its own that needs nothing but the standard library.
 
 `talk.py listen PROTO [ADDRESS:]PORT [WORD…]` answers until it is ended. `talk.py ask PROTO ADDRESS PORT TIMEOUT SIZE
-DF` exits 0 where an answer comes. Both run in the network namespace in which they are started.
+DF [FROM]` exits 0 where an answer comes; FROM is its own port. Both run in the network namespace in which they are
+started.
 """
 
 from __future__ import annotations
@@ -48,6 +49,14 @@ def check(words: list[str]) -> None:
             rest.pop(0)
 
 
+def check_ask(words: list[str]) -> None:
+    """Raise ValueError where `words` are not what `ask` takes: PROTO ADDRESS PORT from PORT."""
+    if len(words) != 5 or words[0] not in KINDS or words[3] != "from":
+        raise ValueError("ask takes tcp or udp, ADDRESS, PORT, `from` and its own PORT")
+    for port in (words[2], words[4]):
+        split(f"{words[1]}:{port}")
+
+
 def opened(words: list[str]) -> socket.socket:
     """Return the socket that `words` describe, bound, and of TCP listening. Raises OSError."""
     address, port = split(words[1])
@@ -87,11 +96,14 @@ def listen(words: list[str]) -> None:
             own.accept()[0].close()
 
 
-def ask(proto: str, address: str, port: str, timeout: str, size: str, df: str) -> bool:
+def ask(proto: str, address: str, port: str, timeout: str, size: str, df: str, from_port: str = "0") -> bool:
     """Connect, or send a datagram; tell whether the connection came about, or an answer came."""
     own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, KINDS[proto])
     own.settimeout(float(timeout))
     try:
+        if from_port != "0":
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            own.bind(("", int(from_port)))
         if proto == "udp":
             own.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO if df == "df" else IP_PMTUDISC_DONT)
         own.connect((address, int(port)))
