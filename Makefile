@@ -67,6 +67,7 @@ tools:
 		>/dev/null || missing="$$missing iptables"; \
 	command -v nft >/dev/null || missing="$$missing nftables"; \
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
+	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 clean:

@@ -51,7 +51,7 @@ def ask(host: Host, question: Question, witness: Witness | None = None) -> Answe
         place = Place(inode or 0, 0)
         ending = NoAddress(Flow("request"), place, -1, question.family)
         return Answer("unreachable", walk, ending, lost=1)
-    asked = (question.size, question.df, question.protocol, question.port or 0)
+    asked = (question.size, question.df, question.protocol, question.port or 0, question.source_port)
     ping = Ping(source.inode, address, source.address, *asked)
     walks, complete = converse(host, ping)
     if witness is not None and len(walks) > 1:

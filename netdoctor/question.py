@@ -26,7 +26,8 @@ class Question(Record, frozen=True):
 
     `protocol` is icmp (an echo request), tcp (the SYN of a connection to `port`) or udp (a datagram to `port`).
     `source.address` is set only where the user fixed it (`--from`); else the kernel chooses. `size` is the payload in
-    bytes (56 as ping(8) does; a SYN has none), `df` sets don't-fragment. `family` is AF_INET or AF_INET6.
+    bytes (56 as ping(8) does; a SYN has none), `df` sets don't-fragment. `source_port` is set where the question is
+    about one flow, that of this port; else it is about a new one. `family` is AF_INET or AF_INET6.
     """
 
     source: End
@@ -36,3 +37,4 @@ class Question(Record, frozen=True):
     df: bool = False
     protocol: str = "icmp"
     port: int | None = None
+    source_port: int | None = None

@@ -30,6 +30,12 @@ def register(subparsers: Subparsers) -> None:
         "--size", type=size, metavar="BYTES", help=f"payload of the datagram (--udp); default: {DEFAULT_SIZE}"
     )
     parser.add_argument("--df", action="store_true", help="set don't-fragment on the datagram (--udp)")
+    parser.add_argument(
+        "--source-port",
+        type=_port,
+        metavar="PORT",
+        help="ask about the flow from this port, which may be tracked already; default: a new flow",
+    )
     add_answer(parser)
     parser.set_defaults(run=run)
 
@@ -58,5 +64,6 @@ def run(args: argparse.Namespace) -> int:
         df=args.df,
         protocol="tcp" if tcp else "udp",
         port=args.tcp if tcp else args.udp,
+        source_port=args.source_port,
     )
     return deliver(answer(request, args), args)

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from netdoctor.collect import requests, sysctls
 from netdoctor.collect.access import Access, Pool
+from netdoctor.collect.conntrack import read_all_connections, read_connections
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
@@ -22,6 +23,7 @@ from netdoctor.collect.firewall import read_chain, read_firewall, read_ipsets, r
 from netdoctor.collect.netlink import Dump
 from netdoctor.collect.rulesets import OTHER_READERS, TABLE_READERS, read_rulesets
 from netdoctor.collect.sockets import read_sockets
+from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText, SetText, apart, holding
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
@@ -311,9 +313,7 @@ class LiveNamespace:
         return self._noted("the ipsets", read_ipsets)
 
     def _noted(
-        self,
-        what: str,
-        reader: Callable[[Access, NamespaceId], tuple[tuple[T, ...], tuple[Missing, ...]]],
+        self, what: str, reader: Callable[[Access, NamespaceId], tuple[tuple[T, ...], tuple[Missing, ...]]]
     ) -> tuple[T, ...]:
         """Return what a reader finds; what it could not see is noted with the host."""
         try:
@@ -336,6 +336,10 @@ class LiveNamespace:
         except OSError as error:
             self._host.note_failure(f"the sockets of {self._id.label}", error)
             return None
+
+    def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
+        """See `Namespace.connections`."""
+        return self._noted("tracked connections", lambda access, _: (read_connections(access, proto, src, dst), ()))
 
     def sysctl(self, name: str) -> str | None:
         """See `Namespace.sysctl`."""
@@ -379,6 +383,7 @@ class LiveNamespace:
             firewall=self._noted("the firewall rules", read_whole_firewall),
             ipsets=self.ipsets(),
             sockets=self.sockets(),
+            connections=self._noted("tracked connections", read_all_connections),
             sysctls={name: value for name, value in values.items() if value is not None},
             nsids=self._nsids(),
         )

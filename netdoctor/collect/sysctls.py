@@ -20,6 +20,8 @@ OF_NAMESPACE = (
     "bridge/bridge-nf-call-iptables",
     "bridge/bridge-nf-call-ip6tables",
     "bridge/bridge-nf-call-arptables",
+    "netfilter/nf_conntrack_count",
+    "netfilter/nf_conntrack_max",
 )
 
 OF_INTERFACE = {

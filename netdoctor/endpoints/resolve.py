@@ -17,7 +17,7 @@ FAMILY_NAMES = {AF_INET: "IPv4", AF_INET6: "IPv6"}
 class Request(msgspec.Struct, frozen=True):
     """What was asked, word for word. `family` is None where neither -4 nor -6 was given.
 
-    `protocol` is icmp, or tcp or udp with a `port`.
+    `protocol` is icmp, or tcp or udp with a `port`; `source_port` is the sender's own where that is known.
     """
 
     source: str
@@ -28,6 +28,7 @@ class Request(msgspec.Struct, frozen=True):
     df: bool = False
     protocol: str = "icmp"
     port: int | None = None
+    source_port: int | None = None
 
 
 def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Question:
@@ -48,7 +49,7 @@ def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Questi
         destination = _with_address(host, destination, source_ns, family)
     if request.from_address is not None:
         source = _fixed(source, source_ns, request.from_address, family)
-    asked = (request.size, request.df, request.protocol, request.port)
+    asked = (request.size, request.df, request.protocol, request.port, request.source_port)
     return Question(source, destination, family, *asked)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import Protocol
 
+from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.links import Link, Record
 from netdoctor.facts.records import (
@@ -40,6 +41,7 @@ KINDS = (
     "firewall",
     "ipsets",
     "sockets",
+    "connections",
 )
 
 
@@ -89,8 +91,8 @@ class NamespaceFacts(Record, frozen=True):
     """Everything recorded of one namespace: the unit of the snapshot format.
 
     `nsids` maps a link-netnsid of this namespace to the inode it stands for; `sysctls` maps names
-    below /proc/sys/net, slash-separated (`ipv4/conf/eth0.100/rp_filter`), to their text. `sockets` is None where they
-    were not recorded.
+    below /proc/sys/net, slash-separated (`ipv4/conf/eth0.100/rp_filter`), to their text. `sockets` and `connections`
+    (of IPv4) are None where they were not recorded.
     """
 
     id: NamespaceId
@@ -106,6 +108,7 @@ class NamespaceFacts(Record, frozen=True):
     firewall: tuple[FirewallText, ...] = ()
     ipsets: tuple[SetText, ...] = ()
     sockets: tuple[Socket, ...] | None = None
+    connections: tuple[Entry, ...] | None = None
     sysctls: dict[str, str] = {}
     nsids: dict[int, int] = {}
 
@@ -198,6 +201,9 @@ class Namespace(Protocol):
 
     def sockets(self) -> tuple[Socket, ...] | None:
         """The TCP sockets that listen and the UDP sockets that are bound; None where they cannot be seen."""
+
+    def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
+        """The tracked connections that packets of `proto` from `src` to `dst` belong to, in either direction."""
 
     def facts(self) -> NamespaceFacts:
         """Everything, as one record."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
@@ -35,6 +36,7 @@ class Draft:
         self.replaced: dict[str, tuple[Any, ...]] = {}
         self.sysctls: dict[str, str] = {}
         self.nsids: dict[int, int] = {}
+        self.forgotten: set[Entry] = set()
 
     def _get(self, kind: str, read: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
         if kind not in self.replaced:
@@ -130,7 +132,8 @@ class Draft:
 
     def finished(self) -> Namespace:
         """The namespace with the changes made."""
-        return LaidOver(self.base, dict(self.replaced), dict(self.sysctls), dict(self.nsids))
+        others = (dict(self.sysctls), dict(self.nsids), frozenset(self.forgotten))
+        return LaidOver(self.base, dict(self.replaced), *others)
 
 
 class LaidOver:
@@ -142,11 +145,13 @@ class LaidOver:
         replaced: dict[str, tuple[Any, ...]],
         sysctls: dict[str, str],
         nsids: dict[int, int] | None = None,
+        forgotten: frozenset[Entry] = frozenset(),
     ) -> None:
         self._base = base
         self._replaced = replaced
         self._sysctls = sysctls
         self._nsids = nsids or {}
+        self._forgotten = forgotten
         self._table = TableNamespace(replace(NamespaceFacts(base.id), **replaced))
 
     def _of(self, kind: str) -> Namespace:
@@ -253,10 +258,17 @@ class LaidOver:
         """See `Namespace.sockets`."""
         return self._base.sockets()
 
+    def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
+        """See `Namespace.connections`."""
+        found = self._base.connections(proto, src, dst)
+        return tuple(entry for entry in found if entry not in self._forgotten)
+
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""
         facts = replace(self._base.facts(), **self._replaced)
         nsids = {**facts.nsids, **self._nsids}
+        kept = [entry for entry in facts.connections or () if entry not in self._forgotten]
+        facts = replace(facts, connections=tuple(kept) if facts.connections is not None else None)
         return replace(facts, sysctls={**facts.sysctls, **self._sysctls}, nsids=nsids)
 
 

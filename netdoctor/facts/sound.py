@@ -59,6 +59,7 @@ def _addresses(facts: NamespaceFacts) -> Iterator[str]:
         *(neighbour.dst for neighbour in facts.neighbours),
         *(entry.dst for entry in facts.fdb),
         *(item.address for item in facts.sockets or ()),
+        *(text for e in facts.connections or () for text in (e.src, e.dst, e.reply_src, e.reply_dst)),
         *(text for link in facts.links if link.vxlan for text in (link.vxlan.group, link.vxlan.local)),
     )
     yield from (text for text in optional if text is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import (
     Missing,
@@ -169,6 +170,10 @@ class TableNamespace:
     def sockets(self) -> tuple[Socket, ...] | None:
         """See `Namespace.sockets`."""
         return self._facts.sockets
+
+    def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
+        """See `Namespace.connections`."""
+        return tuple(entry for entry in self._facts.connections or () if entry.joins(proto, src, dst))
 
     def facts(self) -> NamespaceFacts:
         """See `Namespace.facts`."""

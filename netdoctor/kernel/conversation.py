@@ -37,7 +37,9 @@ MAX_WALKS = 24
 class Ping(Record, frozen=True):
     """What is sent: from the namespace `inode` to `address`; `source` where it is fixed; `size` the payload in bytes.
 
-    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`) from port `sport`, where that is known.
+    `proto` is icmp, tcp (a SYN to `port`) or udp (a datagram to `port`). With a `source_port` it may belong to a
+    connection that is tracked already; without, it is a new flow, from a port that no other one has. `picked` is the
+    port that the kernel has given a new flow, where that is known.
     """
 
     inode: int
@@ -47,7 +49,8 @@ class Ping(Record, frozen=True):
     df: bool = False
     proto: str = "icmp"
     port: int = 0
-    sport: int = EPHEMERAL
+    source_port: int | None = None
+    picked: int | None = None
 
 
 def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
@@ -71,16 +74,17 @@ def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
 
 def _run(walk: Walk, ping: Ping) -> None:
     ns = walk.namespace(ping.inode)
-    walk.asker, walk.target = ping.inode, ping.address
+    walk.asker, walk.target, walk.known_flow = ping.inode, ping.address, ping.source_port is not None
     proto = PROTOCOLS[ping.proto]
     length = IP_HLEN + (SYN_HLEN if proto == IPPROTO_TCP else ICMP_HLEN + ping.size)
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
     source = ping.source or "0.0.0.0"
     packet = Ip(Flow("request"), source, ping.address, ttl, length, df=ping.df, size=length, owner=(0, 0))
     if proto != IPPROTO_ICMP:
-        ports = {"dport": ping.port, "sport": ping.sport, "flags": 2 if proto == IPPROTO_TCP else 0}
+        sport = ping.source_port or ping.picked
+        ports = {"dport": ping.port, "sport": sport or EPHEMERAL, "flags": 2 if proto == IPPROTO_TCP else 0}
         packet = replace(packet, proto=proto, **ports)
-        if ping.sport == EPHEMERAL:
+        if sport is None:
             packet = replace(packet, ephemeral=(EPHEMERAL, *_picked_from(ns)))
     step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"{WORDS[ping.proto]} to {ping.address}", packet)
     walk.later(lambda: _start(walk, ping, packet, step))

@@ -245,6 +245,14 @@ class RuleDropped(Ending, frozen=True):
     state: str = ""
 
 
+class TableFull(Ending, frozen=True):
+    """Connection tracking takes no new connection: the table holds `count` entries, and `limit` is the most."""
+
+    packet: Ip
+    count: int
+    limit: int
+
+
 class NotListening(Ending, frozen=True):
     """No socket takes the packet: a TCP sender gets a RST, a UDP sender ICMP port unreachable.
 

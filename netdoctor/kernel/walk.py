@@ -81,6 +81,7 @@ class Walk:
         self.target: str | None = None
         #: The address from which the asking socket is connected; None for ping's, which is not.
         self.bound: str | None = None
+        self.known_flow = False
         self.reply_from: int | None = None
         self.choices: list[tuple[str, int, int]] = []
         self._script = tuple(script)

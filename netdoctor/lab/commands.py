@@ -67,6 +67,8 @@ def question(lab: Lab) -> list[str]:
     words = ["why-no-ping", f"netns:{lab.namespace(asking.source)}", destination]
     if asking.port is not None:
         words = ["why-no-connect", *words[1:], f"--{asking.protocol}", str(asking.port)]
+    if asking.source_port is not None:
+        words += ["--source-port", str(asking.source_port)]
     if asking.size is not None:
         words += ["--size", str(asking.size)]
     return [*words, "--df"] if asking.df else words

@@ -22,7 +22,7 @@ HEALTHY = "healthy"
 
 _NETWORK_KEYS = {"title", "description", "source", "destination", "roles", "build"}
 _ROLE_KEYS = {"kind", "address", "about"}
-_ASKING_KEYS = {"source", "destination", "address", "ask", "size", "df", "protocol", "port"}
+_ASKING_KEYS = {"source", "destination", "address", "ask", "size", "df", "protocol", "port", "source_port"}
 _FAULT_KEYS = {
     "title",
     "description",
@@ -187,7 +187,7 @@ def _port(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     protocol, port = table.get("protocol", "icmp"), table.get("port")
     if protocol not in ("icmp", "tcp", "udp") or (protocol == "icmp") != (port is None):
         raise FixtureError(f"{where}: protocol is tcp or udp and has a port, or there is neither")
-    return {"protocol": protocol, "port": port}
+    return {"protocol": protocol, "port": port, "source_port": table.get("source_port")}
 
 
 def _expectation(table: Mapping[str, Any], roles: Mapping[str, Role], where: str) -> Expectation:

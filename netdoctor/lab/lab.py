@@ -104,7 +104,7 @@ class Lab:
         df = asking.df if df is None else df
         if asking.port is not None:
             what = [asking.protocol, asking.address, str(asking.port), f"{timeout:g}"]
-            words = [*what, str(56 if size is None else size), "df" if df else "-"]
+            words = [*what, str(56 if size is None else size), "df" if df else "-", str(asking.source_port or 0)]
             return self._gate.ask(self.namespace(asking.source), words)
         words = [
             "-n",
@@ -150,6 +150,12 @@ class Lab:
             elif program == "listen":
                 for line in lines:
                     self._gate.listen(namespace, line)
+            elif program == "conntrack":
+                for line in lines:
+                    self._gate.run(["ip", "netns", "exec", namespace, program, *line])
+            elif program == "ask":
+                for proto, address, port, _, own in lines:
+                    self._gate.ask(namespace, [proto, address, port, "0.2", "56", "-", own])
             elif program in firewall.PROGRAMS:
                 self._gate.firewall(program, namespace, lines)
             else:

@@ -19,7 +19,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from netdoctor.endpoints import Request
 from netdoctor.errors import NetdoctorError, UsageError
@@ -71,6 +71,7 @@ def _anonymous(facts: NamespaceFacts, numbers: Mapping[int, int], name: str) -> 
         neighbours=tuple(sorted(facts.neighbours, key=lambda entry: (entry.ifindex, entry.dst))),
         fdb=tuple(sorted(facts.fdb, key=lambda entry: (entry.ifindex, entry.lladdr))),
         sockets=tuple(sorted((replace(item, inode=0) for item in facts.sockets or ()), key=_socket_order)),
+        connections=None if facts.connections is None else tuple(sorted(facts.connections, key=astuple)),
         nsids={nsid: numbers[inode] for nsid, inode in facts.nsids.items() if inode in numbers},
     )
 
@@ -110,7 +111,8 @@ def request(fault: Fault) -> Request:
     destination = f"netns:{lab.namespace(asking.destination)}" if asking.by_name else asking.address
     size = 0 if asking.protocol == "tcp" else 56 if asking.size is None else asking.size
     source = f"netns:{lab.namespace(asking.source)}"
-    return Request(source, destination, None, None, size, asking.df, asking.protocol, asking.port)
+    flow = (asking.protocol, asking.port, asking.source_port)
+    return Request(source, destination, None, None, size, asking.df, *flow)
 
 
 def names(fault: Fault) -> dict[str, str]:

@@ -38,6 +38,7 @@ class Asking:
     df: bool = False
     protocol: str = "icmp"
     port: int | None = None
+    source_port: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from itertools import groupby
 from netdoctor.lab import firewall, talk
 
 #: What the lab does by itself; no program of the machine is started for it.
-INTERNAL = ("sysctl", "listen")
-PROGRAMS = ("ip", "bridge", "ping", *INTERNAL, *firewall.PROGRAMS)
+INTERNAL = ("sysctl", "listen", "ask")
+PROGRAMS = ("ip", "bridge", "ping", "conntrack", *INTERNAL, *firewall.PROGRAMS)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def parse(line: str, roles: Iterable[str]) -> Command:
         raise ValueError(f"program {words[0]!r} is not one of {', '.join(PROGRAMS)} in {line!r}")
     if words[0] == "listen":
         talk.check(words[1:])
+    if words[0] == "ask":
+        talk.check_ask(words[1:])
     return command
 
 

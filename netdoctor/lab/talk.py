@@ -1,7 +1,8 @@
 """A listener, or one who asks it: a program of its own that needs nothing but the standard library.
 
 `talk.py listen PROTO [ADDRESS:]PORT [WORD…]` answers until it is ended. `talk.py ask PROTO ADDRESS PORT TIMEOUT SIZE
-DF` exits 0 where an answer comes. Both run in the network namespace in which they are started.
+DF [FROM]` exits 0 where an answer comes; FROM is its own port. Both run in the network namespace in which they are
+started.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ SO_BINDTODEVICE = 25
 IP_MTU_DISCOVER = 10
 IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 0, 2
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-WORDS = ("v6only", "full", "dev")
+WORDS = ("v6only", "full", "dev", "pktinfo")
+ONLY = {"full": "tcp", "pktinfo": "udp"}
+IP_PKTINFO = 8
 
 
 def split(where: str) -> tuple[str, int]:
@@ -32,7 +35,10 @@ def split(where: str) -> tuple[str, int]:
 
 
 def check(words: list[str]) -> None:
-    """Raise ValueError where `words` are not what `listen` takes: PROTO [ADDRESS:]PORT, v6only, full, dev NAME."""
+    """Raise ValueError where `words` are not what `listen` takes: PROTO [ADDRESS:]PORT, and words of WORDS.
+
+    `v6only`; `full` (TCP: nobody accepts); `dev NAME`; `pktinfo` (UDP over IPv4: answer from the address asked).
+    """
     if len(words) < 2 or words[0] not in KINDS:
         raise ValueError("listen takes tcp or udp, then [ADDRESS:]PORT")
     try:
@@ -42,10 +48,18 @@ def check(words: list[str]) -> None:
     rest = words[2:]
     while rest:
         word = rest.pop(0)
-        if word not in WORDS or (word == "dev" and not rest) or (word == "full" and words[0] != "tcp"):
+        if word not in WORDS or (word == "dev" and not rest) or words[0] != ONLY.get(word, words[0]):
             raise ValueError(f"listen does not take {word!r}")
         if word == "dev":
             rest.pop(0)
+
+
+def check_ask(words: list[str]) -> None:
+    """Raise ValueError where `words` are not what `ask` takes: PROTO ADDRESS PORT from PORT."""
+    if len(words) != 5 or words[0] not in KINDS or words[3] != "from":
+        raise ValueError("ask takes tcp or udp, ADDRESS, PORT, `from` and its own PORT")
+    for port in (words[2], words[4]):
+        split(f"{words[1]}:{port}")
 
 
 def opened(words: list[str]) -> socket.socket:
@@ -59,6 +73,8 @@ def opened(words: list[str]) -> socket.socket:
     if "dev" in words:
         name = words[words.index("dev") + 1]
         own.setsockopt(socket.SOL_SOCKET, SO_BINDTODEVICE, name.encode() + b"\0")
+    if "pktinfo" in words:
+        own.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
     own.bind((address, port))
     if words[0] == "tcp":
         own.listen(0 if "full" in words else 16)
@@ -80,18 +96,28 @@ def listen(words: list[str]) -> None:
         signal.pause()  # nobody accepts: the connection waits, and no other is let in
     while True:
         if words[0] == "udp":
-            data, sender = own.recvfrom(65535)
-            with contextlib.suppress(OSError):
-                own.sendto(data, sender)
+            answer(own)
         else:
             own.accept()[0].close()
 
 
-def ask(proto: str, address: str, port: str, timeout: str, size: str, df: str) -> bool:
+def answer(own: socket.socket) -> None:
+    """Send a datagram back; where the kernel tells the address that was asked, from there (ip(7), IP_PKTINFO)."""
+    data, told, _, sender = own.recvmsg(65535, 256)
+    # struct in_pktinfo: ifindex, the address to send from, the one in the packet.
+    source = [(socket.IPPROTO_IP, IP_PKTINFO, bytes(4) + item[2][4:8] + bytes(4)) for item in told]
+    with contextlib.suppress(OSError):
+        own.sendmsg([data], source, 0, sender)
+
+
+def ask(proto: str, address: str, port: str, timeout: str, size: str, df: str, from_port: str = "0") -> bool:
     """Connect, or send a datagram; tell whether the connection came about, or an answer came."""
     own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, KINDS[proto])
     own.settimeout(float(timeout))
     try:
+        if from_port != "0":
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            own.bind(("", int(from_port)))
         if proto == "udp":
             own.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO if df == "df" else IP_PMTUDISC_DONT)
         own.connect((address, int(port)))

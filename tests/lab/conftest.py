@@ -23,6 +23,7 @@ PROGRAMS = (
     "ipset",
     "ebtables-nft",
     "arptables-nft",
+    "conntrack",
 )
 
 

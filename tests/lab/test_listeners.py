@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from netdoctor.collect.live import LiveHost
+from netdoctor.diagnosis import diagnose
+from netdoctor.endpoints import Request, resolve
 from netdoctor.lab import Lab, LabError, load_networks
 from netdoctor.lab.listeners import PROGRAM
 from netdoctor.lab.records import Asking
@@ -27,7 +30,10 @@ def test_a_line_is_read(words: str) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["tcp", "80", "sctp 80", "tcp 0", "tcp 65536", "tcp web", "tcp here:80", "tcp 80 dev", "tcp 80 x", "udp 53 full"],
+    [
+        *("tcp", "80", "sctp 80", "tcp 0", "tcp 65536", "tcp web", "tcp here:80", "tcp 80 dev", "tcp 80 x"),
+        *("udp 53 full", "tcp 80 pktinfo"),
+    ],
 )
 def test_a_line_of_another_form_is_refused(words: str) -> None:
     with pytest.raises(ValueError, match=r"listen|PORT|address|ROLE"):
@@ -55,6 +61,22 @@ def test_they_answer_and_go_with_the_lab(kernel: None) -> None:
             lab.execute([parse(f"{role}: listen udp 127.0.0.1:53", [role]), parse(f"{role}: listen tcp 80", [role])])
         inode = (Path("/run/netns") / namespace).stat().st_ino
     assert not [path for path in Path("/proc").glob("[0-9]*") if _inode(path) == inode]
+
+
+def test_a_plain_udp_server_answers_from_the_address_that_the_kernel_chooses(kernel: None) -> None:
+    """What SYS013 warns of, and its fix: without it only a program that names the source itself is heard."""
+    with Lab(load_networks()["two-bridges"], PREFIX) as lab:
+        lab.execute(parse(f"b: {line}", ["b"]) for line in ("ip addr add 10.2.0.50/24 dev eth0", "listen udp 5353"))
+        lab.asking = Asking("a", "b", "10.2.0.50", by_name=False, protocol="udp", port=5353)
+        assert not lab.ping()
+        with LiveHost() as host:
+            request = Request(f"netns:{lab.namespace('a')}", "10.2.0.50", protocol="udp", port=5353)
+            (hazard,) = diagnose(host, resolve(host, request)).hazards
+        assert hazard.code == "SYS013"
+        assert hazard.fix is not None
+        for command in hazard.fix.commands:
+            lab.run(command)
+        assert lab.ping()
 
 
 def _inode(path: Path) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.host import NamespaceFacts
 from netdoctor.facts.links import IFF_BROADCAST, IFF_LOWER_UP, IFF_NOARP, IFF_UP, Link, Macvlan, Vxlan
@@ -23,6 +24,7 @@ from netdoctor.facts.records import (
 )
 from netdoctor.fix.carrier import CarrierOn
 from netdoctor.fix.change import Change
+from netdoctor.fix.connections import ForgetConnection
 from netdoctor.fix.firewall import AllowBefore, Allowed, DeleteFirewallRule, Spot, SwapInRule
 from netdoctor.fix.flush import FlushNeighbour, FlushRouteCache
 from netdoctor.fix.layer2 import (
@@ -71,6 +73,7 @@ SAVED = FirewallText(
     "legacy", "ip", "iptables-legacy-save", "filter",
     f"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n[2:120] {DROP_TCP}\n[0:0] {DROP_ALL}\nCOMMIT\n",
 )  # fmt: skip
+FLOW = Entry(17, "10.0.0.1", "10.0.0.9", 5, 53, "10.0.0.7", "10.0.0.1", 53, 5, zone=3)
 SAVED_NAT = FirewallText("nft", "ip", "iptables-nft-save", "nat", "*nat\n:POSTROUTING ACCEPT [0:0]\nCOMMIT\n")
 CHAIN = {"family": "inet", "table": "t", "chain": "forward"}
 NATIVE_RULES = [{"rule": {**CHAIN, "handle": 4, "expr": [{"accept": None}]}},
@@ -100,6 +103,7 @@ def bench() -> Ns:
     ]
     ns._tables["fdb"] += [STATIC, REMOTE]
     ns._tables["firewall"] = [SAVED, SAVED_NAT, NATIVE]
+    ns._tables["connections"] = [FLOW]
     return ns.rule(100, 7, src="10.0.0.0", src_len=24)
 
 
@@ -342,6 +346,24 @@ ROWS: list[tuple[Change, str, Facts]] = [
         Masquerade(1, Spot("nft", "ip", "nat", "POSTROUTING"), "10.0.0.0/24", "eth1"),
         "nsenter --net=/run/netns/n iptables-nft -t nat -A POSTROUTING -s 10.0.0.0/24 -o eth1 -j MASQUERADE",
         lambda f: rules_of(f, SAVED_NAT) == ["-A POSTROUTING -s 10.0.0.0/24 -o eth1 -j MASQUERADE"],
+    ),
+    (
+        Masquerade(1, Spot("nft", "ip", "nat", "POSTROUTING", 1), "10.0.0.0/24", "eth1", "192.0.2.1", "10.0.0.7"),
+        "nsenter --net=/run/netns/n iptables-nft -t nat -I POSTROUTING 1 -s 10.0.0.0/24 -d 192.0.2.1/32 -o eth1"
+        " -j SNAT --to-source 10.0.0.7",
+        lambda f: rules_of(f, SAVED_NAT)
+        == ["-A POSTROUTING -s 10.0.0.0/24 -d 192.0.2.1/32 -o eth1 -j SNAT --to-source 10.0.0.7"],
+    ),
+    (
+        Masquerade(1, NATIVE_SECOND, "10.0.0.5/32", "eth1", "192.0.2.1", "10.0.0.7"),
+        "nsenter --net=/run/netns/n nft insert rule inet t forward position 9"
+        " ip saddr 10.0.0.5/32 ip daddr 192.0.2.1 oifname eth1 snat ip to 10.0.0.7",
+        lambda f: handles(f) == [4, None, 9],
+    ),
+    (
+        ForgetConnection(1, FLOW),
+        "nsenter --net=/run/netns/n conntrack -D -p udp -s 10.0.0.1 -d 10.0.0.9 --sport 5 --dport 53 -w 3",
+        lambda f: f.connections == (),
     ),
     (Rewire(1, ETH0, 30, 9), "", lambda f: link(f, ETH0).iflink == 30 and 9 in f.nsids.values()),
 ]  # fmt: skip

@@ -1,15 +1,18 @@
 """Connection tracking and NAT as one walk sees them (net/netfilter/nf_conntrack_core.c, nf_nat_core.c).
 
-A conversation is a new flow (a fresh ICMP id or source port), so it meets no entry that stood before; what the walk
-itself creates in each namespace is what its reply meets.
+A conversation is a new flow (a fresh ICMP id or source port), so it meets no entry that stood before, unless its source
+port is given; what the walk itself creates in each namespace is what its reply meets.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
+from netdoctor.facts.connections import Entry
+from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Ip
+from netdoctor.kernel.sysctls import number
 
 Manip = Literal["src", "dst"]
 
@@ -52,6 +55,27 @@ class Connection:
         return tuple(changed)
 
 
+def standing(entry: Entry) -> Connection:
+    """The connection that an entry of the table is; its translations are decided (IPS_NAT_DONE_MASK)."""
+    connection = Connection(Tuple(entry.proto, entry.src, entry.dst, entry.sport, entry.dport), entry.zone)
+    connection.reply = Tuple(entry.proto, entry.reply_src, entry.reply_dst, entry.reply_sport, entry.reply_dport)
+    connection.seen_reply, connection.mark = entry.answered, entry.mark
+    connection.decided = {"src", "dst"}
+    return connection
+
+
+#: A SYN begins a connection anew where the old one is in these states (nf_conntrack_tcp_packet()).
+OVER = ("TIME_WAIT", "CLOSE")
+
+
+def meets(entry: Entry, packet: Ip) -> bool:
+    """Tell whether a packet belongs to an entry of the table."""
+    if entry.zone != packet.zone or (entry.state in OVER and packet.flags & 18 == 2):
+        return False
+    found = standing(entry)
+    return tuple_of(packet) in (found.original, found.reply)
+
+
 class Tracked(Record, frozen=True):
     """A packet's place in conntrack: its connection (None: invalid or untracked), its direction, its state."""
 
@@ -81,6 +105,12 @@ def track(table: list[Connection], packet: Ip, zone: int = 0) -> Tracked:
     connection = Connection(key, zone)
     table.append(connection)
     return Tracked(connection, False, "NEW")
+
+
+def exhausted(ns: Namespace) -> tuple[int, int] | None:
+    """The number of entries and the limit, where the table is full (init_conntrack(), __nf_conntrack_alloc())."""
+    count, limit = (number(ns, f"netfilter/nf_conntrack_{name}", 0) for name in ("count", "max"))
+    return (count, limit) if limit and count >= limit else None
 
 
 def may_begin(packet: Ip) -> bool:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
-from netdoctor.kernel.endings import NotModelled, RuleDropped
+from netdoctor.kernel.endings import NotModelled, RuleDropped, TableFull
 from netdoctor.kernel.netfilter import conntrack, nat, pieces
 from netdoctor.kernel.netfilter.branch import Hit, Result, leading
 from netdoctor.kernel.netfilter.conntrack import Connection, Manip
@@ -64,7 +64,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
         if base is not None and where is not None:
             gone = _filter(walk, ns, at, packet, passing, rules, base, where, step)
         elif priority == CONNTRACK:
-            gone = _track(walk, at, packet), step
+            gone = _track(walk, ns, at, packet, step)
         else:
             gone = _nat(walk, ns, at, packet, passing, rules, natted, step)
         if gone is None:
@@ -73,14 +73,33 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
     return packet, step
 
 
-def _track(walk: Walk, at: Place, packet: Ip) -> Ip:
+def _track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple[Ip, int] | None:
     """nf_conntrack_in(), unless a raw rule said not to, or a bridge has done it already."""
     if packet.ct is not None:
-        return packet
+        return packet, step
     table = walk.connections.setdefault(at.inode, [])
+    if walk.known_flow and packet.vni is None:
+        step = _recall(walk, ns, at, packet, table, step)
+    known = len(table)
     tracked = conntrack.track(table, packet, packet.zone)
+    if len(table) > known and pieces.tracks(ns) and (limits := conntrack.exhausted(ns)):
+        walk.end(TableFull(packet.flow, at, step, packet, *limits))
+        return None
     entry = table.index(tracked.connection) if tracked.connection is not None else -1
-    return replace(packet, ct=CtRef(entry, tracked.replying, tracked.state))
+    return replace(packet, ct=CtRef(entry, tracked.replying, tracked.state)), step
+
+
+def _recall(walk: Walk, ns: Namespace, at: Place, packet: Ip, table: list[Connection], step: int) -> int:
+    """Take what the namespace's own table has for the packet into the walk's, once."""
+    key = conntrack.tuple_of(packet)
+    if not pieces.tracks(ns) or any(key in (one.original, one.reply) for one in table):
+        return step
+    for entry in ns.connections(packet.proto, packet.src, packet.dst):
+        if conntrack.meets(entry, packet):
+            table.append(conntrack.standing(entry))
+            detail = f"an entry stands: to {entry.reply_src}, answers to {entry.reply_dst}"
+            return walk.step(step, at, "conntrack", "known", detail, packet, (entry,))
+    return step
 
 
 def connection_of(walk: Walk, at: Place, packet: Ip) -> Connection | None:

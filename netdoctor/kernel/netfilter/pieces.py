@@ -1,6 +1,6 @@
 """Fragments at a hook: rules meet each piece of a packet, unless connection tracking has put it together before them.
 
-net/ipv4/netfilter/nf_defrag_ipv4.c: the hook at NF_IP_PRI_CONNTRACK_DEFRAG, registered with conntrack's first user.
+net/ipv4/netfilter/nf_defrag_ipv4.c: a hook at NF_IP_PRI_CONNTRACK_DEFRAG, registered with conntrack's first user.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def trace(host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[i
         handles = _handles(host, events)
     heard = {listener.watch.inode: tuple(sorted(listener.hears)) for listener in listeners}
     ordered = tuple(numbered(events))
-    known = replace(ping, sport=sender.port or _source_port(ordered) or ping.sport)
+    known = replace(ping, picked=sender.port or _source_port(ordered))
     return Trace(known, ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking))
 
 
