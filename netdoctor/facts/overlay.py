@@ -237,6 +237,10 @@ class LaidOver:
         """See `Namespace.firewall_chain`. A chain that was changed stands in the text of its table."""
         return self._base.firewall_chain(table, chain)
 
+    def firewall_set(self, table: FirewallText, name: str, key: tuple[str, ...] | None) -> str | None:
+        """See `Namespace.firewall_set`. No fix changes a set."""
+        return self._base.firewall_set(table, name, key)
+
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""
         return self._of("ipsets").ipsets()

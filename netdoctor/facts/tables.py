@@ -154,6 +154,10 @@ class TableNamespace:
         """See `Namespace.firewall_chain`. Recorded tables are whole."""
         return None
 
+    def firewall_set(self, table: FirewallText, name: str, key: tuple[str, ...] | None) -> str | None:
+        """See `Namespace.firewall_set`. Recorded tables are whole."""
+        return None
+
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""
         return self._facts.ipsets

@@ -32,7 +32,7 @@ NFTA_TABLE_USE = 3
 NFTA_CHAIN_NAME, NFTA_CHAIN_USE = 3, 6
 
 NFTA_CHAIN_TYPE = 7
-NFTA_HOOK_DEV, NFTA_HOOK_DEVS, NFTA_DEVICE_NAME = 3, 4, 1
+NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY, NFTA_HOOK_DEV, NFTA_HOOK_DEVS, NFTA_DEVICE_NAME = 1, 2, 3, 4, 1
 _TYPES = tuple(attribute(NFTA_CHAIN_TYPE, kind) for kind in (b"filter\0", b"nat\0", b"route\0"))
 
 _BODY = 16
@@ -44,11 +44,17 @@ MANY = 2000
 
 
 class BaseChain(NamedTuple):
-    """A chain on a hook, with its policy, and the devices whose hook it is (families netdev and inet)."""
+    """A chain on a hook: its policy, type, hook (enum nf_inet_hooks) and priority.
+
+    `devices` are those whose hook it is (families netdev and inet).
+    """
 
     name: str
     policy: str
     devices: tuple[str, ...]
+    kind: str
+    hook: int
+    priority: int
 
 
 class Loaded(NamedTuple):
@@ -109,13 +115,18 @@ def _bases(chains: list[bytes]) -> Iterator[BaseChain]:
         if any(kind in chain for kind in _TYPES):
             attrs = attributes(chain, _ATTRIBUTES)
             if NFTA_CHAIN_HOOK in attrs:
-                drops = attrs.get(NFTA_CHAIN_POLICY) == bytes(4)
-                devices = tuple(_devices(attrs[NFTA_CHAIN_HOOK]))
-                yield BaseChain(text(attrs[NFTA_CHAIN_NAME]), "DROP" if drops else "ACCEPT", devices)
+                hook = attributes(attrs[NFTA_CHAIN_HOOK], 0)
+                yield BaseChain(
+                    text(attrs[NFTA_CHAIN_NAME]),
+                    "DROP" if attrs.get(NFTA_CHAIN_POLICY) == bytes(4) else "ACCEPT",
+                    tuple(_devices(hook)),
+                    text(attrs[NFTA_CHAIN_TYPE]),
+                    int.from_bytes(hook[NFTA_HOOK_HOOKNUM], "big"),
+                    int.from_bytes(hook[NFTA_HOOK_PRIORITY], "big", signed=True),
+                )
 
 
-def _devices(hook: bytes) -> Iterator[str]:
-    attrs = attributes(hook, 0)
+def _devices(attrs: dict[int, bytes]) -> Iterator[str]:
     if NFTA_HOOK_DEVS in attrs:
         yield from (
             text(name) for kind, name in each_attribute(attrs[NFTA_HOOK_DEVS]) if kind == NFTA_DEVICE_NAME

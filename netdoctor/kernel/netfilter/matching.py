@@ -142,7 +142,7 @@ def _address_type(match: m.AddressType, view: View) -> bool:
 
 def _in_set(match: m.InSet, view: View) -> bool | None:
     if match.name:
-        found = view.rules.set(view.place, match.name)
+        found = view.rules.set(view.place, match.name, membership.key_of(match.fields, view.seen))
         if found is None or not found.known:
             return None
         answer = membership.find(found.elements, match.fields, view.seen, found.exceptions)
