@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
@@ -21,7 +21,7 @@ from netdoctor.collect.fib import Fib
 from netdoctor.collect.firewall import read_ipsets, read_whole_firewall
 from netdoctor.collect.firewall.live import LiveFirewall
 from netdoctor.collect.netlink import Dump
-from netdoctor.collect.rulesets import OTHER_READERS, TABLE_READERS, read_rulesets
+from netdoctor.collect.rulesets import read_rulesets
 from netdoctor.collect.sockets import read_sockets
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
@@ -270,17 +270,13 @@ class LiveNamespace:
             for vlan in decode_links.vlans(message)
         )
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
-        """See `Namespace.rulesets`. Tables are read for it whole, if only to count their rules."""
-        return self._counted_tables + self._other_rulesets if tables else self._other_rulesets
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """See `Namespace.rulesets`."""
+        return self._all_rulesets
 
     @cached_property
-    def _counted_tables(self) -> tuple[Ruleset, ...]:
-        return self._noted("the tables of rules", partial(read_rulesets, readers=TABLE_READERS))
-
-    @cached_property
-    def _other_rulesets(self) -> tuple[Ruleset, ...]:
-        return self._noted("the rulesets", partial(read_rulesets, readers=OTHER_READERS))
+    def _all_rulesets(self) -> tuple[Ruleset, ...]:
+        return self._noted("the rulesets", read_rulesets)
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`. A partial table holds the chains that have been asked for, too."""

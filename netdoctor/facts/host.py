@@ -171,8 +171,8 @@ class Namespace(Protocol):
     def vlans(self, ifindex: int) -> tuple[BridgeVlan, ...]:
         """VLAN membership of a bridge port or bridge."""
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
-        """What is loaded here and may stop a packet; not `tables`: without tables of rules, which `firewall` has."""
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """What is loaded here and may stop a packet, besides the tables of rules, which `firewall` has."""
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """The tables of rules loaded here, of all backends and families; empty tables may be left out."""

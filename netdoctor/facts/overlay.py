@@ -225,9 +225,9 @@ class LaidOver:
         """See `Namespace.vlans`."""
         return self._of("vlans").vlans(ifindex)
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
+    def rulesets(self) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
-        return self._base.rulesets(tables)
+        return self._base.rulesets()
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`."""

@@ -69,7 +69,9 @@ def ruleset(services: Sequence[tuple[str, Sequence[str]]]) -> str:
         elements.append(f"{address} . tcp . 80 : goto {name}")
     addresses = ", ".join(address for address, _ in services)
     return (
-        f"{_FRAME}" + "\n".join([*lines, "}", ""]) + f"add element ip kube-proxy cluster-ips {{ {addresses} }}\n"
+        f"{_FRAME}"
+        + "\n".join([*lines, "}", ""])
+        + f"add element ip kube-proxy cluster-ips {{ {addresses} }}\n"
         f"add element ip kube-proxy service-ips {{ {', '.join(elements)} }}\n"
     )
 

@@ -26,7 +26,11 @@ from tests.lab.nf_router import Probe, Router, probe
 from tests.lab.nf_rules import Dialect, ruleset
 
 SEEDS = range(int(os.environ.get("NETDOCTOR_NF_PARTIAL", "12")))
-SERVICES = [("10.96.0.1", ("10.2.0.2", "10.2.0.3")), ("10.2.0.3", ("10.2.0.2",)), ("10.96.0.2", ("10.1.0.2",))]
+SERVICES = [
+    ("10.96.0.1", ("10.2.0.2", "10.2.0.3")),
+    ("10.2.0.3", ("10.2.0.2",)),
+    ("10.96.0.2", ("10.1.0.2",)),
+]
 
 
 @pytest.fixture
@@ -93,7 +97,9 @@ def listed(router: Router, table: str) -> list[dict[str, Any]]:
 
 def plain(elements: list[Any]) -> list[str]:
     """Return the elements of a set without what nft says besides (a timeout, a counter)."""
-    return sorted(str(each["elem"]["val"] if isinstance(each, dict) and "elem" in each else each) for each in elements)
+    return sorted(
+        str(each["elem"]["val"] if isinstance(each, dict) and "elem" in each else each) for each in elements
+    )
 
 
 def test_what_is_told_of_a_native_table_is_what_nft_says(router: Router) -> None:

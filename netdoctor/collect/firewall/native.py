@@ -12,6 +12,35 @@ from typing import Any
 
 from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.loaded import Loaded
+from netdoctor.collect.firewall.nfnetlink import (
+    ATTRIBUTES,
+    FAMILIES,
+    NFNL_SUBSYS_NFTABLES,
+    NFT_MSG_GETRULE,
+    NFT_MSG_GETSET,
+    NFT_MSG_GETSETELEM,
+    NFT_SET_ANONYMOUS,
+    NFT_SET_ELEM_CATCHALL,
+    NFT_SET_INTERVAL,
+    NFT_SET_MAP,
+    NFT_SET_OBJECT,
+    NFTA_DATA_VALUE,
+    NFTA_DATA_VERDICT,
+    NFTA_LIST_ELEM,
+    NFTA_RULE_CHAIN,
+    NFTA_RULE_EXPRESSIONS,
+    NFTA_RULE_HANDLE,
+    NFTA_RULE_TABLE,
+    NFTA_RULE_USERDATA,
+    NFTA_SET_ELEM_DATA,
+    NFTA_SET_ELEM_FLAGS,
+    NFTA_SET_ELEM_KEY,
+    NFTA_SET_ELEM_LIST_ELEMENTS,
+    NFTA_SET_ELEM_LIST_SET,
+    NFTA_SET_FLAGS,
+    NFTA_SET_KEY_TYPE,
+    NFTA_SET_NAME,
+)
 from netdoctor.collect.firewall.wire import expressions
 from netdoctor.collect.firewall.wire_values import (
     UntoldError,
@@ -24,20 +53,15 @@ from netdoctor.collect.firewall.wire_values import (
     types_of,
     verdict,
 )
-from netdoctor.collect.netlink import NETLINK_NETFILTER, Conversation, attribute, attributes, each_attribute
-from netdoctor.collect.rulesets.nft import FAMILIES, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETRULE
+from netdoctor.collect.netlink import (
+    NETLINK_NETFILTER,
+    NLA_F_NESTED,
+    Conversation,
+    attribute,
+    attributes,
+    each_attribute,
+)
 
-NFT_MSG_GETSET, NFT_MSG_GETSETELEM = 10, 13
-NFTA_SET_TABLE, NFTA_SET_NAME, NFTA_SET_FLAGS, NFTA_SET_KEY_TYPE = 1, 2, 3, 4
-NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS = 1, 2, 3
-NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_DATA, NFTA_SET_ELEM_FLAGS = 1, 2, 3
-NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_HANDLE, NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA = 1, 2, 3, 4, 7
-NFT_SET_ANONYMOUS, NFT_SET_INTERVAL, NFT_SET_MAP, NFT_SET_OBJECT = 0x1, 0x4, 0x8, 0x40
-NFT_SET_ELEM_CATCHALL = 0x2
-NFTA_LIST_ELEM, NFTA_DATA_VALUE, NFTA_DATA_VERDICT = 1, 1, 2
-NLA_F_NESTED = 0x8000
-
-_ATTRIBUTES = 20  # behind nlmsghdr and nfgenmsg
 _HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 #: Families whose rules are told here.
 TOLD = ("ip", "ip6")
@@ -68,11 +92,11 @@ class Part:
 
     def _ask(self, message: int, *attrs: tuple[int, bytes]) -> dict[int, bytes]:
         answer = self._conversation.get(NFNL_SUBSYS_NFTABLES << 8 | message, self._body(*attrs))
-        return attributes(answer, _ATTRIBUTES)
+        return attributes(answer, ATTRIBUTES)
 
     def _dump(self, message: int, *attrs: tuple[int, bytes]) -> list[dict[int, bytes]]:
         dump = self._conversation.dump(NFNL_SUBSYS_NFTABLES << 8 | message, self._body(*attrs))
-        return [attributes(found, _ATTRIBUTES) for found in dump.messages()]
+        return [attributes(found, ATTRIBUTES) for found in dump.messages()]
 
     def chain(self, name: str) -> list[Json]:
         """Return a chain and its rules."""

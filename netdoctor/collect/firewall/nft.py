@@ -58,21 +58,30 @@ BOTH_WAYS = 2000
 
 
 def read(access: Access, whole: bool) -> Iterator[FirewallText]:
-    """Yield the tables that see packets; not `whole`: very large ones without their rules. Raises OSError."""
+    """Yield the tables that see packets; not `whole`: very large ones without their rules. Raises OSError.
+
+    Where a table could not be read that has no rule and lets everything pass, nothing is lost.
+    """
+    for table, text in _tables(access, whole):
+        if text.error is None or table.size or any(base.policy == "DROP" for base in table.bases):
+            yield text
+
+
+def _tables(access: Access, whole: bool) -> Iterator[tuple[Loaded, FirewallText]]:
     found = loaded(access)
     saved: dict[str, dict[str, str] | ToolError] = {}
     for table in found:
         tool, names = SAVERS.get(table.family, ("", ()))
         partial = None if whole or table.size <= BOTH_WAYS else _partial(access, table)
         if partial is not None:
-            yield partial
+            yield table, partial
             continue
         if table.name not in names:
-            yield _native(access, table)
+            yield table, _native(access, table)
             continue
         if tool not in saved:
             saved[tool] = _saved(access, tool)
-        yield _standard(access, table, tool, saved[tool])
+        yield table, _standard(access, table, tool, saved[tool])
 
 
 def _native(access: Access, table: Loaded) -> FirewallText:

@@ -373,11 +373,6 @@ class Base(Record, frozen=True):
     devices: tuple[str, ...] = ()
 
 
-def unread(chain: str) -> FirewallRule:
-    """Return what stands for the rules of a chain that could not be read: anything may be in them."""
-    return FirewallRule(0, f"the rules of {chain}", (), (UnknownStatement(f"the rules of {chain}"),))
-
-
 class SetFacts(Record, frozen=True):
     """A named set or map.
 

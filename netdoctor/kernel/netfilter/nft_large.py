@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netdoctor.facts.firewall import FirewallText
-from netdoctor.kernel.netfilter.model import Base, Family, FirewallRule, SetFacts, unread
+from netdoctor.kernel.netfilter.model import Base, Family, FirewallRule, SetFacts
 from netdoctor.kernel.netfilter.names import UndecodedError
 from netdoctor.kernel.netfilter.nft import NativeTable
+from netdoctor.kernel.netfilter.unread import unread
 
 Key = tuple[str, ...]
 

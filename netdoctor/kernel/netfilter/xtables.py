@@ -20,9 +20,9 @@ from netdoctor.kernel.netfilter.model import (
     Match,
     SetFacts,
     Unknown,
-    unread,
 )
 from netdoctor.kernel.netfilter.names import UndecodedError
+from netdoctor.kernel.netfilter.unread import unread
 from netdoctor.kernel.netfilter.xt_index import SHORT, AddressIndex
 from netdoctor.kernel.netfilter.xt_options import Context, Parts, take_apart, tokens
 
