@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
@@ -19,12 +19,13 @@ from netdoctor.collect.conntrack import read_all_connections, read_connections
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
 from netdoctor.collect.fib import Fib
-from netdoctor.collect.firewall import read_chain, read_firewall, read_ipsets, read_whole_firewall
+from netdoctor.collect.firewall import read_ipsets, read_whole_firewall
+from netdoctor.collect.firewall.live import LiveFirewall
 from netdoctor.collect.netlink import Dump
-from netdoctor.collect.rulesets import OTHER_READERS, TABLE_READERS, read_rulesets
+from netdoctor.collect.rulesets import read_rulesets
 from netdoctor.collect.sockets import read_sockets
 from netdoctor.facts.connections import Entry
-from netdoctor.facts.firewall import FirewallText, SetText, apart, holding
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import (
@@ -75,8 +76,7 @@ class LiveNamespace:
         self._routes: dict[bytes, Route] = {}
         self._sysctls: dict[str, str | None] = {}
         self._fibs: dict[int, Fib] = {}
-        self._firewall: tuple[FirewallText, ...] | None = None
-        self._chains: dict[tuple[str, str, str], str | None] = {}
+        self._firewall = LiveFirewall(self._noted)
 
     @property
     def id(self) -> NamespaceId:
@@ -272,37 +272,25 @@ class LiveNamespace:
             for vlan in decode_links.vlans(message)
         )
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
-        """See `Namespace.rulesets`. Tables are read for it whole, if only to count their rules."""
-        return self._counted_tables + self._other_rulesets if tables else self._other_rulesets
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """See `Namespace.rulesets`."""
+        return self._all_rulesets
 
     @cached_property
-    def _counted_tables(self) -> tuple[Ruleset, ...]:
-        return self._noted("the tables of rules", partial(read_rulesets, readers=TABLE_READERS))
-
-    @cached_property
-    def _other_rulesets(self) -> tuple[Ruleset, ...]:
-        return self._noted("the rulesets", partial(read_rulesets, readers=OTHER_READERS))
+    def _all_rulesets(self) -> tuple[Ruleset, ...]:
+        return self._noted("the rulesets", read_rulesets)
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`. A partial table holds the chains that have been asked for, too."""
-        if self._firewall is None:
-            self._firewall = self._noted("the firewall rules", read_firewall)
-        return self._firewall
+        return self._firewall.texts()
 
     def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
         """See `Namespace.firewall_chain`."""
-        key = table.family, table.table, chain
-        if key not in self._chains:
-            what = f"chain {chain} of the firewall rules"
-            found = self._noted(what, lambda access, _: read_chain(access, table, chain, self._id))
-            self._chains[key] = found[0] if found else None
-            if apart(self._chains[key] or "")[1] is not None:
-                self._firewall = self._noted("the firewall rules", read_whole_firewall)
-            else:
-                lines = self._chains[key]
-                self._firewall = tuple(holding(text, table, chain, lines) for text in self.firewall())
-        return self._chains[key]
+        return self._firewall.chain(table, chain)
+
+    def firewall_set(self, table: FirewallText, name: str, key: tuple[str, ...] | None) -> str | None:
+        """See `Namespace.firewall_set`."""
+        return self._firewall.set(table, name, key)
 
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""

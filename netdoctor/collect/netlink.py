@@ -31,6 +31,7 @@ RETRIES = 8
 
 HEADER = struct.Struct("=IHHII")
 ATTRIBUTE = struct.Struct("=HH")
+NLA_F_NESTED = 0x8000
 NLA_TYPE_MASK = 0x3FFF
 _BUFFER = 1 << 18
 

@@ -174,8 +174,8 @@ class Namespace(Protocol):
     def vlans(self, ifindex: int) -> tuple[BridgeVlan, ...]:
         """VLAN membership of a bridge port or bridge."""
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
-        """What is loaded here and may stop a packet; not `tables`: without tables of rules, which `firewall` has."""
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """What is loaded here and may stop a packet, besides the tables of rules, which `firewall` has."""
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """The tables of rules loaded here, of all backends and families; empty tables may be left out."""
@@ -183,7 +183,14 @@ class Namespace(Protocol):
     def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
         """The lines of one chain of a table whose text is partial, or None where they cannot be read.
 
-        Where other tools have written in the chain, nft's JSON of the whole table stands behind them.
+        Where other tools have written in the chain, nft's JSON of the whole table stands behind them. A chain of a
+        native table is in nft's JSON, alone or in that of the whole table.
+        """
+
+    def firewall_set(self, table: FirewallText, name: str, key: tuple[str, ...] | None) -> str | None:
+        """A set or map of a native table whose text is partial, in nft's JSON, or None where it cannot be read.
+
+        With a `key` (written as in a `SetFacts`), of its elements only the one that this key finds may be there.
         """
 
     def ipsets(self) -> tuple[SetText, ...]:

@@ -230,9 +230,9 @@ class LaidOver:
         """See `Namespace.vlans`."""
         return self._of("vlans").vlans(ifindex)
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
+    def rulesets(self) -> tuple[Ruleset, ...]:
         """See `Namespace.rulesets`."""
-        return self._base.rulesets(tables)
+        return self._base.rulesets()
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`."""
@@ -241,6 +241,10 @@ class LaidOver:
     def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
         """See `Namespace.firewall_chain`. A chain that was changed stands in the text of its table."""
         return self._base.firewall_chain(table, chain)
+
+    def firewall_set(self, table: FirewallText, name: str, key: tuple[str, ...] | None) -> str | None:
+        """See `Namespace.firewall_set`. No fix changes a set."""
+        return self._base.firewall_set(table, name, key)
 
     def ipsets(self) -> tuple[SetText, ...]:
         """See `Namespace.ipsets`."""

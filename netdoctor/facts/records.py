@@ -189,7 +189,7 @@ class BridgeVlan(Record, frozen=True):
     state: int = 3
 
 
-#: Kinds of ruleset that are tables of rules.
+#: Kinds of ruleset that are tables of rules: those that could not be read, and in old snapshots all.
 TABLES = ("nft", "iptables")
 
 

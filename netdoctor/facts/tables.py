@@ -143,9 +143,10 @@ class TableNamespace:
         """See `Namespace.vlans`."""
         return tuple(v for v in self._facts.vlans if v.ifindex == ifindex)
 
-    def rulesets(self, tables: bool = True) -> tuple[Ruleset, ...]:
-        """See `Namespace.rulesets`."""
-        return tuple(r for r in self._facts.rulesets if tables or r.kind not in TABLES)
+    def rulesets(self) -> tuple[Ruleset, ...]:
+        """See `Namespace.rulesets`. Snapshots of before there were rules among the facts name tables here."""
+        tables_are_read = bool(self._facts.firewall)
+        return tuple(r for r in self._facts.rulesets if r.kind not in TABLES or not tables_are_read)
 
     def firewall(self) -> tuple[FirewallText, ...]:
         """See `Namespace.firewall`."""
@@ -153,6 +154,10 @@ class TableNamespace:
 
     def firewall_chain(self, table: FirewallText, chain: str) -> str | None:
         """See `Namespace.firewall_chain`. Recorded tables are whole."""
+        return None
+
+    def firewall_set(self, table: FirewallText, name: str, key: tuple[str, ...] | None) -> str | None:
+        """See `Namespace.firewall_set`. Recorded tables are whole."""
         return None
 
     def ipsets(self) -> tuple[SetText, ...]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
-from netdoctor.facts.records import TABLES, Ruleset
+from netdoctor.facts.records import Ruleset
 from netdoctor.kernel.endings import Answered, Undecided
 from netdoctor.kernel.netfilter.frames import calls_iptables
 from netdoctor.kernel.netfilter.ruleset import ruleset_of
@@ -85,17 +86,28 @@ def _device(step: Step, ns: Namespace, link: Link) -> Iterator[Undecided]:
     if step.stage == "transmit" and link.qdisc not in HARMLESS_QDISCS:
         command = ("tc", "-s", "qdisc", "show", "dev", link.name)
         yield Undecided(step.at, f"queueing discipline {link.qdisc} on {link.name}", command, True)
-    for ruleset in ns.rulesets(tables=False):
+    for ruleset in ns.rulesets():
         if ruleset.ifindex == link.index:
             yield Undecided(step.at, ruleset.detail, ruleset.command, True)
 
 
 def _unread(ns: Namespace) -> Iterator[Ruleset]:
     """What is loaded and not walked: IPsec, tc and BPF always; rules only where their table could not be read."""
-    unread = {text.table or text.family for text in ruleset_of(ns).unread} if ns.firewall() else set()
-    for ruleset in ns.rulesets(tables=bool(unread)):
-        if ruleset.kind not in TABLES or any(name in ruleset.detail for name in unread):
-            yield ruleset
+    yield from ns.rulesets()
+    if ns.firewall():
+        yield from (_table(text) for text in ruleset_of(ns).unread)
+
+
+def _table(text: FirewallText) -> Ruleset:
+    """Name a table that could not be read, or where it is not known which there are, all of them."""
+    legacy = text.backend == "legacy"
+    kind = "iptables" if legacy else "nft"
+    one = ("table", text.family, text.table) if text.table else ("ruleset",)
+    command = (text.tool, "-c") if legacy else ("nft", "list", *one)
+    name = f"{'legacy ' if legacy else ''}table {text.family} {text.table}, which could not be read"
+    if not text.table:
+        name = f"{'legacy iptables' if legacy else 'nftables'} rules, which could not be looked for"
+    return Ruleset(kind, text.family if text.table else "any", name, command)
 
 
 def _families(ns: Namespace, step: Step, link: Link | None) -> tuple[str, ...]:
@@ -105,5 +117,5 @@ def _families(ns: Namespace, step: Step, link: Link | None) -> tuple[str, ...]:
         return ("netdev", "arp") if isinstance(payload, Arp) else ("netdev",)
     if step.stage == "bridge":
         at_ip = isinstance(payload, Ip) and link is not None and calls_iptables(ns, link)
-        return ("bridge", "ip", "inet") if at_ip else ("bridge",)
+        return ("bridge", "any", "ip", "inet") if at_ip else ("bridge", "any")
     return ("ip", "inet", "xfrm", "any") if step.stage in ("route", "deliver") else ()

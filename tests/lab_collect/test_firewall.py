@@ -326,7 +326,10 @@ def test_a_very_large_table_is_read_chain_by_chain(
             "-A SERVICES -p tcp -j DNAT --to-destination 10.0.0.1"
         ]
         [asked] = namespace.firewall()
-        assert asked.text == f"{text.text}#SERVICES\n-A SERVICES -p tcp -j DNAT --to-destination 10.0.0.1\n"
+        assert asked.text == (
+            f"{text.text}#PREROUTING\n-A PREROUTING -j SERVICES\n"
+            "#SERVICES\n-A SERVICES -p tcp -j DNAT --to-destination 10.0.0.1\n"
+        )
         again = Ruleset((asked,))
         assert again.rules(services) == rules.rules(services)
         [whole] = namespace.facts().firewall
@@ -366,9 +369,19 @@ def test_a_very_large_table_that_two_tools_wrote_in_is_read_in_full(
     inside(bench, full, "nft add rule ip nat SERVICES ip saddr @s return")
     inside(bench, full, "nft add rule ip nat PREROUTING ip length 5 accept")
     with LiveHost() as host:
+        namespace = opened(host, bench, full)
+        rules = ruleset_of(namespace)
+        assert [rule.text for rule in rules.rules(services)][1:] == [expected[1], "ip saddr @s return"]
+        [(_, hooked)] = rules.base_chains("prerouting", ("ip",))
+        assert [rule.text for rule in rules.rules(hooked)][1:] == ["ip length 5 accept"]
+        [text] = namespace.firewall()
+        assert not text.partial
+    # a base chain of another name is none that iptables shows
+    inside(bench, full, "nft add chain ip nat late { type nat hook prerouting priority -90; }")
+    with LiveHost() as host:
         [text] = opened(host, bench, full).firewall()
     assert not text.partial
-    assert rule_texts((text,), services)[1:] == [expected[1], "ip saddr @s return"]
+    assert [place.chain for _, place in Ruleset((text,)).base_chains("prerouting", ("ip",))] == ["PREROUTING", "late"]
 
 
 def test_a_recording_answers_like_the_live_host(bench: Bench, full: str) -> None:

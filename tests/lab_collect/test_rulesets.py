@@ -5,13 +5,12 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-import socket
 import struct
 
 import pytest
 
 from netdoctor.collect.live import LiveHost
-from netdoctor.collect.rulesets import bpf, legacy
+from netdoctor.collect.rulesets import bpf
 from netdoctor.facts.records import Ruleset
 
 from .conftest import Bench, opened
@@ -36,101 +35,6 @@ def full(bench: Bench) -> str:
 def need(tool: str) -> None:
     if shutil.which(tool) is None:
         pytest.skip(f"needs {tool}")
-
-
-@pytest.mark.parametrize(
-    ("script", "details"),
-    [
-        ("add table ip t", []),
-        ("add chain ip t c { type filter hook input priority 0; policy accept; }", []),
-        ("add rule ip t c counter", ["table ip t (1 rule)"]),
-        (
-            "add chain inet t c { type filter hook forward priority 0; policy drop; }",
-            ["table inet t (0 rules, 1 chain with policy drop)"],
-        ),
-        (
-            "add chain bridge t c { type filter hook forward priority 0; };"
-            "add rule bridge t c drop; add rule bridge t c accept",
-            ["table bridge t (2 rules)"],
-        ),
-        (
-            "add chain arp t c { type filter hook input priority 0; }; add rule arp t c drop",
-            ["table arp t (1 rule)"],
-        ),
-        (
-            "add chain netdev t c { type filter hook ingress device v0 priority 0; }; add rule netdev t c drop",
-            ["table netdev t (1 rule)"],
-        ),
-        ("add chain ip6 t unhooked; add rule ip6 t unhooked drop", []),
-        (
-            "add table ip t { flags dormant; }; add chain ip t c { type filter hook input priority 0; policy drop; }",
-            [],
-        ),
-    ],
-)
-def test_nft(bench: Bench, full: str, script: str, details: list[str]) -> None:
-    need("nft")
-    family = script.split()[2]
-    setup = f"add table {family} t; " if not script.startswith("add table") else ""
-    if script.startswith("add rule"):
-        setup += "add chain ip t c { type filter hook input priority 0; }; "
-    bench.inside(full, "nft", setup + script)
-    found = rulesets(bench, full)
-    assert [entry.detail for entry in found] == details
-    for entry in found:
-        assert bench.inside(full, *entry.command).startswith(f"table {entry.family} t")
-
-
-def test_legacy_tables(bench: Bench, full: str) -> None:
-    need("iptables-legacy")
-    bench.inside(full, "iptables-legacy", "-S")
-    bench.inside(full, "iptables-legacy", "-t", "nat", "-N", "EMPTY")
-    bench.inside(full, "ip6tables-legacy", "-t", "mangle", "-S")
-    assert rulesets(bench, full) == ()
-    for rule in (
-        "-N USER",
-        "-A USER -p icmp -j DROP",
-        "-A USER -p tcp --dport 80 -j RETURN",
-        "-A INPUT -j USER",
-    ):
-        bench.inside(full, "iptables-legacy", *rule.split())
-    bench.inside(full, "iptables-legacy", "-t", "mangle", "-P", "FORWARD", "DROP")
-    bench.inside(full, "ip6tables-legacy", "-A", "OUTPUT", "-p", "tcp", "--dport", "80", "-j", "DROP")
-    found = rulesets(bench, full)
-    assert {entry.detail for entry in found} == {
-        "legacy table ip filter (3 rules)",
-        "legacy table ip mangle (0 rules, 1 policy other than ACCEPT)",
-        "legacy table ip6 filter (1 rule)",
-    }
-    for entry in found:
-        bench.inside(full, *entry.command)
-
-
-def test_an_empty_legacy_arp_table(bench: Bench, full: str) -> None:
-    """No tool makes one here, so the table is made the way the tool does: by asking for it."""
-
-    def create() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-            request = b"filter".ljust(legacy._INFO["arp"].size, b"\0")
-            try:
-                legacy._getsockopt(raw, legacy.ARPT.level, legacy.ARPT.get_info, request)
-            except OSError as error:
-                pytest.skip(f"no legacy arptables in this kernel: {error}")
-
-    with LiveHost() as host:
-        namespace = opened(host, bench, full)
-        access = host.pool.access(namespace.id)
-        access.run(create)
-        assert access.run(legacy._loaded) == [(legacy.ARPT, ["filter"])]
-        underflows, blob = access.run(lambda: legacy._blob(legacy.ARPT, "filter"))
-        assert len(underflows) == 3
-        assert legacy.count(legacy.ARPT, underflows, blob) == (0, 0)
-        # the same table with its first policy made DROP
-        offset = underflows[0] + legacy.ARPT.target_offset
-        target = int.from_bytes(blob[offset : offset + 2], "little")
-        verdict = underflows[0] + target + 32
-        changed = blob[:verdict] + bytes(ctypes.c_int32(-1)) + blob[verdict + 4 :]
-        assert legacy.count(legacy.ARPT, underflows, changed) == (0, 1)
 
 
 def test_traffic_control(bench: Bench, full: str) -> None:

@@ -84,10 +84,9 @@ def table(name: str, rule: str = "", error: str | None = None) -> FirewallText:
 
 
 def filtered(*tables: FirewallText) -> Net:
-    """The routed network, the router's tables loaded: as rules, and as what the kernel says is loaded."""
+    """The routed network, the router's tables loaded."""
     net = routed()
-    loaded = [Ruleset("nft", "ip", f"table ip {one.table}", ("nft", "list", "ruleset")) for one in tables]
-    net["r"]._tables.update(firewall=list(tables), rulesets=loaded)
+    net["r"]._tables.update(firewall=list(tables))
     return net
 
 
@@ -107,7 +106,39 @@ def test_rules_that_were_read_are_walked_and_not_doubted(rule: str, verdict: str
 def test_a_table_that_could_not_be_read_is_doubted_and_no_other() -> None:
     net = filtered(table("filter", "-A FORWARD -j ACCEPT"), table("mangle", error="iptables-nft-save failed"))
     (doubt,) = doubts(net.walk("a", "10.2.0.2"))
-    assert (doubt.what, doubt.at.inode) == ("table ip mangle", net["r"].inode)
+    assert (doubt.what, doubt.at.inode) == ("table ip mangle, which could not be read", net["r"].inode)
+    assert doubt.command == ("nft", "list", "table", "ip", "mangle")
+    assert answer(net, "a", "b", "10.2.0.2").verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        (FirewallText("nft", "inet", "nft", "", error="no permission"), ("nft", "list", "ruleset")),
+        (
+            FirewallText("legacy", "inet", "iptables-legacy-save", "", error="no permission"),
+            ("iptables-legacy-save", "-c"),
+        ),
+        (
+            FirewallText("legacy", "ip", "iptables-legacy-save", "nat", error="it is not installed"),
+            ("iptables-legacy-save", "-c"),
+        ),
+        (
+            FirewallText("nft", "ip", "nft", "odd", "what nft never prints"),
+            ("nft", "list", "table", "ip", "odd"),
+        ),
+    ],
+)
+def test_what_could_not_be_read_is_named_whatever_it_is(text: FirewallText, command: tuple[str, ...]) -> None:
+    net = filtered(text)
+    (doubt,) = doubts(net.walk("a", "10.2.0.2"))
+    assert (doubt.command, doubt.at.inode) == (command, net["r"].inode)
+
+
+def test_tables_that_an_old_snapshot_only_names_are_doubted() -> None:
+    net = routed()
+    named = Ruleset("nft", "ip", "table ip old (3 rules)", ("nft", "list", "table", "ip", "old"))
+    net["r"]._tables.update(rulesets=[named])
     assert answer(net, "a", "b", "10.2.0.2").verdict == "unknown"
 
 

@@ -82,7 +82,7 @@ class World(Rules):
     def rules(self, place: m.Place) -> tuple[m.FirewallRule, ...]:
         return tuple(rule(n, parts) for n, parts in enumerate(self.chains[place.chain], 1))
 
-    def set(self, place: m.Place, name: str) -> m.SetFacts | None:
+    def set(self, place: m.Place, name: str, key: tuple[str, ...] | None = None) -> m.SetFacts | None:
         return self.sets.get(name)
 
     def address_type(self, address: str, ifname: str | None) -> str:

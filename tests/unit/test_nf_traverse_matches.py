@@ -64,7 +64,7 @@ class World(Rules):
     def rules(self, place: m.Place) -> None:
         return None
 
-    def set(self, place: m.Place, name: str) -> m.SetFacts | None:
+    def set(self, place: m.Place, name: str, key: tuple[str, ...] | None = None) -> m.SetFacts | None:
         return SETS.get(name)
 
     def address_type(self, address: str, ifname: str | None) -> str:

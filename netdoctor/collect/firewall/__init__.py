@@ -65,11 +65,24 @@ def read_chain(
     access: Access, table: FirewallText, chain: str, namespace: NamespaceId
 ) -> tuple[tuple[str, ...], tuple[Missing, ...]]:
     """Return one chain of a table that was read in part (see `Namespace.firewall_chain`), or what is missing."""
+    return _part(f"chain {chain}", table, namespace, lambda: nft.chain_of(access, table, chain))
+
+
+def read_set(
+    access: Access, table: FirewallText, name: str, key: tuple[str, ...] | None, namespace: NamespaceId
+) -> tuple[tuple[str, ...], tuple[Missing, ...]]:
+    """Return one set of a native table that was read in part (see `Namespace.firewall_set`), or what is missing."""
+    return _part(f"set {name}", table, namespace, lambda: nft.set_of(access, table, name, key))
+
+
+def _part(
+    what: str, table: FirewallText, namespace: NamespaceId, reader: Callable[[], str]
+) -> tuple[tuple[str, ...], tuple[Missing, ...]]:
     try:
-        return (nft.chain_of(access, table, chain),), ()
+        return (reader(),), ()
     except ToolError as error:
-        what = f"chain {chain} of table {table.family} {table.table} of {namespace.label}"
-        return (), (Missing(what, str(error), error.remedy),)
+        where = f"{what} of table {table.family} {table.table} of {namespace.label}"
+        return (), (Missing(where, str(error), error.remedy),)
 
 
 def read_ipsets(access: Access, namespace: NamespaceId) -> tuple[tuple[SetText, ...], tuple[Missing, ...]]:

@@ -10,15 +10,14 @@ from __future__ import annotations
 import re
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.netlink import NETLINK_NETFILTER, Conversation, attribute
-from netdoctor.collect.rulesets.nft import (
+from netdoctor.collect.firewall.nfnetlink import (
     FAMILIES,
     NFNL_SUBSYS_NFTABLES,
     NFT_MSG_GETRULE,
+    NFTA_RULE_CHAIN,
     NFTA_RULE_TABLE,
 )
-
-NFTA_RULE_CHAIN = 2
+from netdoctor.collect.netlink import NETLINK_NETFILTER, Conversation, attribute
 
 #: Fields that iptables asks for: (base, offset, length). Addresses may be asked for by their first bytes.
 _FIELDS = {

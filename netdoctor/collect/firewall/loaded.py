@@ -6,6 +6,29 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from netdoctor.collect.access import Access
+from netdoctor.collect.firewall.nfnetlink import (
+    ATTRIBUTES,
+    BODY,
+    FAMILIES,
+    NFNL_SUBSYS_NFTABLES,
+    NFT_MSG_GETCHAIN,
+    NFT_MSG_GETTABLE,
+    NFT_TABLE_F_DORMANT,
+    NFTA_CHAIN_HOOK,
+    NFTA_CHAIN_NAME,
+    NFTA_CHAIN_POLICY,
+    NFTA_CHAIN_TABLE,
+    NFTA_CHAIN_TYPE,
+    NFTA_CHAIN_USE,
+    NFTA_DEVICE_NAME,
+    NFTA_HOOK_DEV,
+    NFTA_HOOK_DEVS,
+    NFTA_HOOK_HOOKNUM,
+    NFTA_HOOK_PRIORITY,
+    NFTA_TABLE_FLAGS,
+    NFTA_TABLE_NAME,
+    NFTA_TABLE_USE,
+)
 from netdoctor.collect.netlink import (
     NETLINK_NETFILTER,
     Conversation,
@@ -15,40 +38,25 @@ from netdoctor.collect.netlink import (
     each_attribute,
     split,
 )
-from netdoctor.collect.rulesets.nft import (
-    FAMILIES,
-    NFNL_SUBSYS_NFTABLES,
-    NFT_MSG_GETCHAIN,
-    NFT_MSG_GETTABLE,
-    NFT_TABLE_F_DORMANT,
-    NFTA_CHAIN_HOOK,
-    NFTA_CHAIN_POLICY,
-    NFTA_CHAIN_TABLE,
-    NFTA_TABLE_FLAGS,
-    NFTA_TABLE_NAME,
-)
 
-NFTA_TABLE_USE = 3
-NFTA_CHAIN_NAME, NFTA_CHAIN_USE = 3, 6
-
-NFTA_CHAIN_TYPE = 7
-NFTA_HOOK_DEV, NFTA_HOOK_DEVS, NFTA_DEVICE_NAME = 3, 4, 1
 _TYPES = tuple(attribute(NFTA_CHAIN_TYPE, kind) for kind in (b"filter\0", b"nat\0", b"route\0"))
-
-_BODY = 16
-_ATTRIBUTES = 20  # behind nlmsghdr and nfgenmsg
-
 
 #: A table with more chains and sets than this is large whatever is in them, and they are not looked at one by one.
 MANY = 2000
 
 
 class BaseChain(NamedTuple):
-    """A chain on a hook, with its policy, and the devices whose hook it is (families netdev and inet)."""
+    """A chain on a hook: its policy, type, hook (enum nf_inet_hooks) and priority.
+
+    `devices` are those whose hook it is (families netdev and inet).
+    """
 
     name: str
     policy: str
     devices: tuple[str, ...]
+    kind: str
+    hook: int
+    priority: int
 
 
 class Loaded(NamedTuple):
@@ -82,14 +90,14 @@ def _dump(conversation: Conversation, message: int) -> Dump:
 
 def _awake(tables: list[bytes], chains: Dump) -> Iterator[Loaded]:
     for message in tables:
-        family, attrs = message[_BODY], attributes(message, _ATTRIBUTES)
+        family, attrs = message[BODY], attributes(message, ATTRIBUTES)
         dormant = int.from_bytes(attrs.get(NFTA_TABLE_FLAGS, b""), "big") & NFT_TABLE_F_DORMANT
         if dormant or family not in FAMILIES:
             continue
         holds = int.from_bytes(attrs.get(NFTA_TABLE_USE, b""), "big")  # chains and sets
         of_table = attribute(NFTA_CHAIN_TABLE, attrs[NFTA_TABLE_NAME])
         some = _holding(chains, _TYPES if holds > MANY else (of_table,))
-        own = [chain for chain in some if of_table in chain and chain[_BODY] == family]
+        own = [chain for chain in some if of_table in chain and chain[BODY] == family]
         bases = tuple(_bases(own))
         if bases:
             size = holds if holds > MANY else _size(own)
@@ -107,15 +115,20 @@ def _bases(chains: list[bytes]) -> Iterator[BaseChain]:
     """Yield the base chains; only they have a type."""
     for chain in chains:
         if any(kind in chain for kind in _TYPES):
-            attrs = attributes(chain, _ATTRIBUTES)
+            attrs = attributes(chain, ATTRIBUTES)
             if NFTA_CHAIN_HOOK in attrs:
-                drops = attrs.get(NFTA_CHAIN_POLICY) == bytes(4)
-                devices = tuple(_devices(attrs[NFTA_CHAIN_HOOK]))
-                yield BaseChain(text(attrs[NFTA_CHAIN_NAME]), "DROP" if drops else "ACCEPT", devices)
+                hook = attributes(attrs[NFTA_CHAIN_HOOK], 0)
+                yield BaseChain(
+                    text(attrs[NFTA_CHAIN_NAME]),
+                    "DROP" if attrs.get(NFTA_CHAIN_POLICY) == bytes(4) else "ACCEPT",
+                    tuple(_devices(hook)),
+                    text(attrs[NFTA_CHAIN_TYPE]),
+                    int.from_bytes(hook[NFTA_HOOK_HOOKNUM], "big"),
+                    int.from_bytes(hook[NFTA_HOOK_PRIORITY], "big", signed=True),
+                )
 
 
-def _devices(hook: bytes) -> Iterator[str]:
-    attrs = attributes(hook, 0)
+def _devices(attrs: dict[int, bytes]) -> Iterator[str]:
     if NFTA_HOOK_DEVS in attrs:
         yield from (
             text(name) for kind, name in each_attribute(attrs[NFTA_HOOK_DEVS]) if kind == NFTA_DEVICE_NAME
@@ -127,7 +140,7 @@ def _devices(hook: bytes) -> Iterator[str]:
 def _size(chains: list[bytes]) -> int:
     """Return how often the chains are used: by the rules in them, and by those that jump to them."""
     return sum(
-        int.from_bytes(attributes(chain, _ATTRIBUTES).get(NFTA_CHAIN_USE, b""), "big") for chain in chains
+        int.from_bytes(attributes(chain, ATTRIBUTES).get(NFTA_CHAIN_USE, b""), "big") for chain in chains
     )
 
 

@@ -6,18 +6,14 @@ import errno
 from collections.abc import Callable, Iterable
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.rulesets import bpf, legacy, nft, queues, tc, xfrm
+from netdoctor.collect.rulesets import bpf, queues, tc, xfrm
 from netdoctor.facts.host import Missing, NamespaceId
 from netdoctor.facts.records import Ruleset
 
 Reader = Callable[[Access], Iterable[Ruleset]]
 
 #: What each reader looks for, in words, and the reader. A reader raises OSError where it may not look.
-TABLE_READERS: tuple[tuple[str, Reader], ...] = (
-    ("nftables rules", nft.read),
-    ("legacy iptables rules", legacy.read),
-)
-OTHER_READERS: tuple[tuple[str, Reader], ...] = (
+READERS: tuple[tuple[str, Reader], ...] = (
     ("traffic control filters", tc.read),
     ("IPsec policies", xfrm.read),
     ("BPF programs on devices", bpf.read),
@@ -36,15 +32,11 @@ NOT_BUILT = (
 )
 
 
-def read_rulesets(
-    access: Access,
-    namespace: NamespaceId,
-    readers: tuple[tuple[str, Reader], ...] = TABLE_READERS + OTHER_READERS,
-) -> tuple[tuple[Ruleset, ...], tuple[Missing, ...]]:
+def read_rulesets(access: Access, namespace: NamespaceId) -> tuple[tuple[Ruleset, ...], tuple[Missing, ...]]:
     """Return the rulesets of a namespace, and what could not be looked at."""
     found: list[Ruleset] = []
     missing: list[Missing] = []
-    for what, reader in readers:
+    for what, reader in READERS:
         try:
             found.extend(reader(access))
         except OSError as error:

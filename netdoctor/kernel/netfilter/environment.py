@@ -29,8 +29,11 @@ class Rules(Protocol):
         """As `rules`, but those may be left out that ask for another single address than the packet has."""
         return self.rules(place)
 
-    def set(self, place: Place, name: str) -> SetFacts | None:
-        """The set or map that a rule of that chain calls by that name; None if it is not known."""
+    def set(self, place: Place, name: str, key: tuple[str, ...] | None = None) -> SetFacts | None:
+        """The set or map that a rule of that chain calls by that name; None if it is not known.
+
+        With a `key`, elements may be left out that this key does not find.
+        """
 
 
 class Environment(Protocol):

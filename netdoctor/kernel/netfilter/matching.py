@@ -145,7 +145,7 @@ def _in_set(match: m.InSet, view: View) -> bool | None:
         noted = memory.noted_in(view, match.name, match.fields)
         if noted is not None:
             return noted != match.negated
-        found = view.rules.set(view.place, match.name)
+        found = view.rules.set(view.place, match.name, membership.key_of(match.fields, view.seen))
         if found is None or not found.known:
             return None
         answer = membership.find(found.elements, match.fields, view.seen, found.exceptions)

@@ -228,6 +228,21 @@ def values_of(fields: tuple[str, ...], seen: Seen) -> list[tuple[Any, ...]]:
     return [values for values in dict.fromkeys((plain, joined)) if None not in values]
 
 
+def key_of(fields: tuple[str, ...], seen: Seen) -> tuple[str, ...] | None:
+    """Return the key by which nftables finds a packet, written as in a `SetFacts`; None where that is not simple."""
+    texts = tuple(_text(field, seen) for field in fields)
+    return None if None in texts else texts  # type: ignore[return-value]
+
+
+def _text(field: str, seen: Seen) -> str | None:
+    if field in ("src", "dst"):
+        return (getattr(seen, field) or None) if seen.is_ip else None
+    if field in ("sport", "dport", "proto", "mark", "iif", "oif"):
+        value = _value(field, seen, joined=False)
+        return None if value is None else str(value)
+    return None
+
+
 def _value(field: str, seen: Seen, joined: bool) -> Any:
     """Return the packet's value of a field, None if it has none; ports `joined` with their protocol or plain."""
     if field in ("sport", "dport"):

@@ -56,7 +56,7 @@ class MixedTable:
         """Return the rules of a chain that may concern a packet: all of them."""
         return self.rules(chain)
 
-    def set(self, name: str) -> SetFacts | None:
+    def set(self, name: str, key: tuple[str, ...] | None = None) -> SetFacts | None:
         """Return a set of the table."""
         return self._native.set(name)
 
@@ -106,7 +106,7 @@ class LargeTable:
         saved = self._saved.relevant(chain, src, dst)
         return saved if chain not in self._natives else self.rules(chain)
 
-    def set(self, name: str) -> SetFacts | None:
+    def set(self, name: str, key: tuple[str, ...] | None = None) -> SetFacts | None:
         """Return a set of the table."""
         found = (native.set(name) for native in self._natives.values())
         return next((facts for facts in found if facts is not None), None)

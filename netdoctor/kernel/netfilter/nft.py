@@ -133,7 +133,7 @@ class NativeTable:
         """Return the rules of a chain that may concern a packet: all of them."""
         return self.rules(chain)
 
-    def set(self, name: str) -> SetFacts | None:
+    def set(self, name: str, key: tuple[str, ...] | None = None) -> SetFacts | None:
         """Return a set or map of the table, or None where there is none of this name."""
         if name not in self._sets and name in self._outline.sets:
             self._sets[name] = _set_facts(self._outline.sets[name])

@@ -12,11 +12,15 @@ from netdoctor.kernel.netfilter import mixed, sets
 from netdoctor.kernel.netfilter.model import Base, Family, FirewallRule, Hook, Place, SetFacts
 from netdoctor.kernel.netfilter.names import UndecodedError
 from netdoctor.kernel.netfilter.nft import NativeTable
+from netdoctor.kernel.netfilter.nft_large import LargeNativeTable
 from netdoctor.kernel.netfilter.xtables import XtTable
 
 #: Where nf_nat runs the NAT chains of a hook, whatever their own priority (nf_nat_proto.c); that orders them only
 #: among themselves.
 NAT_PRIORITIES: dict[Hook, int] = {"prerouting": -100, "output": -100, "input": 100, "postrouting": 100}
+
+
+Key = tuple[str, ...]
 
 
 class Table(Protocol):
@@ -34,8 +38,8 @@ class Table(Protocol):
     def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
         """The rules of a chain that may match a packet with these addresses, parsed. Raises KeyError as `rules`."""
 
-    def set(self, name: str) -> SetFacts | None:
-        """A set or map of the table."""
+    def set(self, name: str, key: Key | None = None) -> SetFacts | None:
+        """A set or map of the table; with a `key`, of its elements at least the one that this key finds."""
 
 
 class Ruleset:
@@ -46,8 +50,10 @@ class Ruleset:
         texts: Iterable[FirewallText],
         ipsets: Callable[[], tuple[SetText, ...]] = tuple,
         ask: Callable[[FirewallText, str], str | None] = lambda _, __: None,
+        ask_set: Callable[[FirewallText, str, Key | None], str | None] = lambda *_: None,
     ) -> None:
         self._ask = ask
+        self._ask_set = ask_set
         self._tables: dict[tuple[str, str, str], Table] = {}
         self._rules: dict[Place, tuple[FirewallRule, ...]] = {}
         self._relevant: dict[tuple[Place, str, str], tuple[FirewallRule, ...]] = {}
@@ -65,6 +71,8 @@ class Ruleset:
         self.unread = tuple(unread)
 
     def _table(self, text: FirewallText) -> Table:
+        if text.tool == "nft" and text.partial:
+            return LargeNativeTable(text, self._ask, self._ask_set)
         if text.tool == "nft":
             return NativeTable(text.family, text.text, text.devices)  # type: ignore[arg-type]
         if text.partial:
@@ -129,11 +137,15 @@ class Ruleset:
             self._relevant[key] = table.relevant(place.chain, src, dst)
         return self._relevant[key]
 
-    def set(self, place: Place, name: str) -> SetFacts | None:
-        """Return what a rule of that chain calls by this name: a set of its table, else an ipset; None: not known."""
+    def set(self, place: Place, name: str, key: Key | None = None) -> SetFacts | None:
+        """Return what a rule of that chain calls by this name: a set of its table, else an ipset; None: not known.
+
+        With a `key` (written as in a `SetFacts`), elements may be left out that this key does not find.
+        """
         table = self._tables.get((place.backend, place.family, place.table))
-        own = table.set(name) if table is not None else None
-        return own if own is not None or isinstance(table, NativeTable) else self._ipsets.facts(name)
+        own = table.set(name, key) if table is not None else None
+        native = isinstance(table, NativeTable | LargeNativeTable)
+        return own if own is not None or native else self._ipsets.facts(name)
 
 
 def runs_at(base: Base) -> int:
@@ -148,5 +160,5 @@ def ruleset_of(ns: Namespace) -> Ruleset:
     """Return the rules of a namespace; made once for each object."""
     found = _known.get(ns)
     if found is None:
-        found = _known[ns] = Ruleset(ns.firewall(), ns.ipsets, ns.firewall_chain)
+        found = _known[ns] = Ruleset(ns.firewall(), ns.ipsets, ns.firewall_chain, ns.firewall_set)
     return found

@@ -73,12 +73,12 @@ def _netmap(statement: m.Translate, hook: m.Hook, seen: Seen) -> m.Translate:
 
 def looked_up(statement: m.Lookup, view: View) -> Verdicts | None:
     """Return the verdicts a verdict map may give, likely ones first (None is a miss); None for an unknown map."""
-    elements = _elements(statement.name, statement.elements, view)
+    elements = _elements(statement, view)
     if elements is None:
         return None
     if statement.chance:
         return list(dict.fromkeys(payload for _, payload in elements)) or [None]
-    answer = membership.find(elements, statement.fields, view.seen, _exceptions(statement.name, view))
+    answer = membership.find(elements, statement.fields, view.seen, _exceptions(statement, view))
     if answer is None:
         return [None]
     if answer[0] is None:
@@ -88,13 +88,13 @@ def looked_up(statement: m.Lookup, view: View) -> Verdicts | None:
 
 def translated(statement: m.TranslateByMap, view: View) -> Sequence[m.Translate | None] | None:
     """Return what a map may translate to (None among them is a miss: the rule breaks off); None if it is unknown."""
-    elements = _elements(statement.name, statement.elements, view)
+    elements = _elements(statement, view)
     if elements is None:
         return None
     if statement.numgen:
         values = list(dict.fromkeys(payload for _, payload in elements))
         return [_to(statement, value) for value in values] or [None]
-    answer = membership.find(elements, statement.fields, view.seen, _exceptions(statement.name, view))
+    answer = membership.find(elements, statement.fields, view.seen, _exceptions(statement, view))
     if answer is None:
         return [None]
     if answer[0] is None:
@@ -102,16 +102,23 @@ def translated(statement: m.TranslateByMap, view: View) -> Sequence[m.Translate 
     return [_to(statement, answer[1]) if answer[0] else None]
 
 
-def _elements(name: str, inline: membership.Elements, view: View) -> membership.Elements | None:
-    if not name:
-        return inline
-    found = view.rules.set(view.place, name)
+def _elements(statement: m.Lookup | m.TranslateByMap, view: View) -> membership.Elements | None:
+    if not statement.name:
+        return statement.elements
+    found = _named(statement, view)
     return found.elements if found is not None and found.known else None
 
 
-def _exceptions(name: str, view: View) -> tuple[tuple[str, ...], ...]:
-    found = view.rules.set(view.place, name) if name else None
+def _exceptions(statement: m.Lookup | m.TranslateByMap, view: View) -> tuple[tuple[str, ...], ...]:
+    found = _named(statement, view) if statement.name else None
     return found.exceptions if found is not None else ()
+
+
+def _named(statement: m.Lookup | m.TranslateByMap, view: View) -> m.SetFacts | None:
+    """Return the map; of a large one no more than what this packet finds, unless chance may find any of it."""
+    by_chance = statement.chance if isinstance(statement, m.Lookup) else statement.numgen
+    key = None if by_chance else membership.key_of(statement.fields, view.seen)
+    return view.rules.set(view.place, statement.name, key)
 
 
 def _to(statement: m.TranslateByMap, value: tuple[str, int | None]) -> m.Translate:

@@ -20,9 +20,9 @@ from netdoctor.kernel.netfilter.model import (
     Match,
     SetFacts,
     Unknown,
-    UnknownStatement,
 )
 from netdoctor.kernel.netfilter.names import UndecodedError
+from netdoctor.kernel.netfilter.unread import unread
 from netdoctor.kernel.netfilter.xt_index import SHORT, AddressIndex
 from netdoctor.kernel.netfilter.xt_options import Context, Parts, take_apart, tokens
 
@@ -192,9 +192,7 @@ class XtTable:
         """Return the rules of a chain. Raises KeyError where there is no such chain."""
         lines = self._lines(chain)
         if lines is None:
-            return (
-                FirewallRule(0, f"the rules of {chain}", (), (UnknownStatement(f"the rules of {chain}"),)),
-            )
+            return (unread(chain),)
         return tuple(self._rule(chain, line, number) for number, line in enumerate(lines, 1))
 
     def relevant(self, chain: str, src: str, dst: str) -> tuple[FirewallRule, ...]:
@@ -213,6 +211,6 @@ class XtTable:
             self._parsed[key] = rule(line, number, self._context)
         return self._parsed[key]
 
-    def set(self, name: str) -> SetFacts | None:
+    def set(self, name: str, key: tuple[str, ...] | None = None) -> SetFacts | None:
         """Return None: ipsets belong to no table."""
         return None
