@@ -111,13 +111,14 @@ def _crossings(step: Step) -> Iterable[Crossing]:
 _TAKEN_IN = {("transmit", "looped"), ("bridge", "up"), ("macvlan", "hand")}
 
 
-def _seen(sightings: Sequence[Sighting]) -> dict[Crossing, None]:
-    """The crossings observed, in the order in which they were first; copies for somebody else do not count."""
-    found: dict[Crossing, None] = {}
+def _seen(sightings: Sequence[Sighting]) -> dict[Crossing, bool]:
+    """The crossings observed, in the order in which they were first, and whether all copies were for somebody else."""
+    found: dict[Crossing, bool] = {}
     for one in sightings:
-        if one.kind in ("request", "answer") and not one.stray:
+        if one.kind in ("request", "answer"):
             leg: Leg = "request" if one.kind == "request" else "reply"
-            found[Crossing(leg, Place(one.inode, one.ifindex), one.out)] = None
+            crossing = Crossing(leg, Place(one.inode, one.ifindex), one.out)
+            found[crossing] = found.get(crossing, True) and one.stray
     return found
 
 
@@ -127,10 +128,13 @@ def _reached(expected: Sequence[Crossing], met: Iterable[Crossing]) -> int:
     return max((number for number, one in enumerate(expected, 1) if one in seen), default=0)
 
 
-def _unpredicted(ways: Sequence[Way], met: Iterable[Crossing]) -> list[Crossing]:
-    """The crossings that no way foresaw for any copy of the packet."""
+def _unpredicted(ways: Sequence[Way], met: dict[Crossing, bool]) -> list[Crossing]:
+    """The crossings that no way foresaw for any copy of the packet, but for copies that nobody heeds.
+
+    Whose lladdr a frame has says nothing at a bridge port, which takes them all; so it counts only here.
+    """
     known = {one for way in ways for step in way.walk.steps for one in _crossings(step)}
-    return [one for one in met if one not in known]
+    return [one for one, stray in met.items() if one not in known and not stray]
 
 
 def _fit(way: Way, seen: Observation) -> tuple[bool, int, int]:
