@@ -188,8 +188,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
     # An echo request has a socket behind it; an answer is the kernel's own or another program's.
     outgoing = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
     local = outgoing and packet.echo == "request"
-    # The Ethernet header is there until the packet is given a new one.
-    macs = (packet.macs or (None, None)) if passing.hook in ("prerouting", "input", "forward") else (None, None)
+    # The Ethernet header is there until the packet is given a new one, which is behind all hooks (neigh_output()).
+    macs = (packet.macs or (None, None)) if passing.hook != "output" and not outgoing else (None, None)
     return Seen(
         iif=passing.iif,
         oif=passing.oif,
@@ -227,7 +227,9 @@ def _tuple(one: conntrack.Tuple) -> SeenTuple:
     return SeenTuple(one.src, one.dst, *ports)
 
 
-def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
+def _noted(
+    walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int
+) -> int:
     """Record the rules that did something; a chain that is passed by its policy alone is no step."""
     hits = [hit for hit in result.hits if hit.rule is not None]
     if not hits:
@@ -236,7 +238,9 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
     return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, tuple(hits))
 
 
-def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
+def _drop(
+    walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int
+) -> None:
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     before = tuple((hit.place.chain, hit.number, hit.text) for hit in result.hits[:-1])
     state = packet.ct.state if packet.ct is not None else ""
