@@ -222,6 +222,40 @@ class ProbePart(Part, frozen=True):
     taps: tuple[TapPart, ...]
 
 
+class TracedPacketPart(Part, frozen=True):
+    """A packet as a chain got it, NAT of the chains before it done. What is not known is null."""
+
+    source: str
+    destination: str
+    protocol: str | None
+    source_port: int | None
+    destination_port: int | None
+    ttl: int | None
+    mark: int | None
+    in_interface: str | None
+    out_interface: str | None
+
+
+class TracePart(Part, frozen=True):
+    """A rule that the kernel took a real packet through, in the order in which it did.
+
+    `rule` is its number in the chain, 0 for the policy; null where it is not to be found in the ruleset. `namespace` is
+    null where a log does not tell and the rules do not either. `backend` is nft or legacy; `leg` request or reply.
+    """
+
+    namespace: NamespaceRef | None
+    backend: str
+    family: str
+    table: str
+    chain: str
+    hook: str | None
+    rule: int | None
+    rule_text: str
+    verdict: str | None
+    leg: Direction | None
+    packet: TracedPacketPart | None
+
+
 class Agreement(Part, frozen=True):
     """The prediction beside what was observed."""
 
@@ -264,7 +298,7 @@ class Report(Part, frozen=True):
     hazards: tuple[Cause, ...]
     path: PathPart
     probe: ProbePart | None
-    trace: None
+    trace: tuple[TracePart, ...] | None
     agreement: Agreement | None
     missing: tuple[MissingPart, ...]
     crashed: tuple[Crashed, ...]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdoctor.cli import out
 from netdoctor.cli.parser import add_common, add_output
+from netdoctor.cli.tracing import add_evidence, check, with_evidence
 from netdoctor.errors import BY_VERDICT, ExitCode, UsageError
 from netdoctor.render.formats import FORMATS, rendered
 
@@ -31,7 +32,7 @@ MAX_SIZE = 65507
 
 
 def question_parser(
-    subparsers: Subparsers, name: str, line: str, description: str
+    subparsers: Subparsers, name: str, line: str, description: str, optional: bool = False
 ) -> argparse.ArgumentParser:
     """Add the command `name` with the two endpoints and what every question may say about its packet."""
     parser = subparsers.add_parser(
@@ -41,8 +42,8 @@ def question_parser(
         epilog=ENDPOINTS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="SRC")
-    parser.add_argument("destination", metavar="DST")
+    parser.add_argument("source", metavar="SRC", nargs="?" if optional else None)
+    parser.add_argument("destination", metavar="DST", nargs="?" if optional else None)
     family = parser.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=2, help="ask about IPv4")
     family.add_argument("-6", dest="family", action="store_const", const=10, help="ask about IPv6")
@@ -52,8 +53,8 @@ def question_parser(
     return parser
 
 
-def add_answer(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what is looked at and how the answer is given."""
+def add_answer(parser: argparse.ArgumentParser, evidence: bool = True) -> None:
+    """Add the options that say what is looked at (traces only with `evidence`) and how the answer is given."""
     parser.add_argument(
         "--snapshot",
         action="append",
@@ -61,12 +62,19 @@ def add_answer(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="answer from a snapshot; read nothing here",
     )
-    parser.add_argument(
-        "--no-probe", action="store_true", help="read only: send no packet"
-    )
+    parser.add_argument("--no-probe", action="store_true", help="read only: send no packet")
+    if evidence:
+        add_evidence(parser)
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 whatever the verdict is")
     add_output(parser, FORMATS)
     add_common(parser)
+
+
+def port(text: str) -> int:
+    """Read a port. Raises ArgumentTypeError for what is none."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text} is not a port from 1 to 65535")
+    return int(text)
 
 
 def size(text: str) -> int:
@@ -78,7 +86,8 @@ def size(text: str) -> int:
 
 def answer(request: Request, args: argparse.Namespace) -> Report:
     """Resolve the endpoints and diagnose, on this host or on the snapshot given."""
-    return _from_snapshot(request, args.snapshot) if args.snapshot else _live(request, probing=not args.no_probe)
+    check(args)
+    return _from_snapshot(request, args) if args.snapshot else _live(request, args)
 
 
 def deliver(report: Report, args: argparse.Namespace) -> int:
@@ -88,7 +97,7 @@ def deliver(report: Report, args: argparse.Namespace) -> int:
     return ExitCode.REACHABLE if args.exit_zero else BY_VERDICT[report.verdict]
 
 
-def _live(request: Request, *, probing: bool) -> Report:
+def _live(request: Request, args: argparse.Namespace) -> Report:
     from netdoctor.collect.live import LiveHost
     from netdoctor.collect.namespaces import net_inode
     from netdoctor.collect.witness import Witness
@@ -98,14 +107,17 @@ def _live(request: Request, *, probing: bool) -> Report:
     out.warn_unless_root("only what this user may look at is read, and the answer may be `unknown`")
     with LiveHost() as host:
         question = resolve(host, request, net_inode)
-        if not probing:
-            return diagnose(host, question, Witness(host))
-        from netdoctor.probe.run import observe
+        if args.no_probe:
+            report = diagnose(host, question, Witness(host))
+        else:
+            from netdoctor.probe.run import observe
 
-        return diagnose(host, question, Witness(host), lambda plan: observe(host, plan))
+            report = diagnose(host, question, Witness(host), lambda plan: observe(host, plan))
+        return with_evidence(report, host, question, args)
 
 
-def _from_snapshot(request: Request, files: list[str]) -> Report:
+def _from_snapshot(request: Request, args: argparse.Namespace) -> Report:
+    files: list[str] = args.snapshot
     if len(files) > 1:
         raise UsageError(
             "this version answers from one snapshot; several hosts at once are not supported yet"
@@ -123,7 +135,8 @@ def _from_snapshot(request: Request, files: list[str]) -> Report:
         if wrong := complaint(facts):
             raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
     host = snapshot_host(snapshot)
-    return diagnose(host, resolve(host, request))
+    question = resolve(host, request)
+    return with_evidence(diagnose(host, question), host, question, args)
 
 
 def written(report: Report, args: argparse.Namespace) -> None:

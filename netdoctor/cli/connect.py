@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from netdoctor.cli.asking import add_answer, answer, deliver, question_parser, size
+from netdoctor.cli.asking import add_answer, answer, deliver, port, question_parser, size
 from netdoctor.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,27 +23,21 @@ def register(subparsers: Subparsers) -> None:
         "Does a TCP connection from SRC to a port of DST come about, or does a UDP datagram reach the port and its "
         "answer SRC? If not: why, and what to do. Reads the state of the network; changes nothing.",
     )
-    port = parser.add_mutually_exclusive_group(required=True)
-    port.add_argument("--tcp", type=_port, metavar="PORT", help="ask about a TCP connection to PORT")
-    port.add_argument("--udp", type=_port, metavar="PORT", help="ask about a UDP datagram to PORT")
+    kind = parser.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--tcp", type=port, metavar="PORT", help="ask about a TCP connection to PORT")
+    kind.add_argument("--udp", type=port, metavar="PORT", help="ask about a UDP datagram to PORT")
     parser.add_argument(
         "--size", type=size, metavar="BYTES", help=f"payload of the datagram (--udp); default: {DEFAULT_SIZE}"
     )
     parser.add_argument("--df", action="store_true", help="set don't-fragment on the datagram (--udp)")
     parser.add_argument(
         "--source-port",
-        type=_port,
+        type=port,
         metavar="PORT",
         help="ask about the flow from this port, which may be tracked already; default: a new flow",
     )
     add_answer(parser)
     parser.set_defaults(run=run)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise argparse.ArgumentTypeError(f"{text} is not a port from 1 to 65535")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

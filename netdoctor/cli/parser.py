@@ -22,6 +22,7 @@ COMMANDS = {
         "netdoctor.cli.connect",
         "why SRC cannot connect to a TCP or UDP port of DST",
     ),
+    "trace": ("netdoctor.cli.trace", "which iptables and nftables rules a real packet meets"),
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
     "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
     "checks": ("netdoctor.cli.checks", "list the checks"),

@@ -8,6 +8,7 @@ from netdoctor.render.cause import cause_lines, place
 from netdoctor.render.path import path_lines
 from netdoctor.render.sanitize import cleaned
 from netdoctor.render.style import Style
+from netdoctor.render.trace import trace_lines
 from netdoctor.report import MissingPart, Report
 
 #: Verdict → its symbol and colour. The word is always there too.
@@ -25,6 +26,7 @@ def render_text(report: Report, style: Style, *, verbose: bool = False) -> str:
         list(path_lines(report, style, verbose=verbose)),
         *_causes(report, style),
         *_hazards(report, style, verbose=verbose),
+        list(_trace(report, style)),
         list(_agreement(report, style)),
         list(_missing(report, style, verbose=verbose)),
         [_last_line(report, style)],
@@ -64,6 +66,12 @@ def _hazards(report: Report, style: Style, *, verbose: bool) -> Iterator[list[st
         wrapped = style.wrap(text, "    ", first=f"{head}: ")
         lines += [style.paint(head, "yellow") + wrapped[0][len(head) :], *wrapped[1:]]
     yield lines
+
+
+def _trace(report: Report, style: Style) -> Iterator[str]:
+    if report.trace:
+        yield style.paint("The rules that the kernel took a real packet through:", "bold")
+        yield from trace_lines(report.trace, style)
 
 
 def _agreement(report: Report, style: Style) -> Iterator[str]:

@@ -16,11 +16,12 @@ from netdoctor.kernel.netfilter.branch import Hit
 from netdoctor.kernel.netfilter.model import Place
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of, runs_at
 from netdoctor.kernel.netfilter.traversal import Traversal
-from netdoctor.kernel.packet import Frame, Ip
+from netdoctor.kernel.packet import Frame, Ip, Leg
 from netdoctor.kernel.walk import Walk
 from netdoctor.tracing.join import OWN, Joined
 
 T = TypeVar("T")
+_LEGS: tuple[Leg, ...] = ("request", "reply")
 
 
 class Difference(Record, frozen=True):
@@ -50,10 +51,11 @@ class Comparison(Record, frozen=True):
 Heard = Mapping[int, Collection[str]]
 
 
-def compare(found: Sequence[Joined], walk: Walk, heard: Heard) -> Comparison:
+def compare(found: Sequence[Joined], walk: Walk, heard: Heard, partial: bool = False) -> Comparison:
     """Hold the events of one probe against one walk, as far as they could be heard.
 
-    Where the walk has no answer, that of the kernel is left out: a refusal answers too, and is no part of a walk.
+    A `partial` trace may begin late in a namespace: where somebody asked for it. Where the walk has no answer, that of
+    the kernel is left out: a refusal answers too, and is no part of a walk.
     """
     if walk.reply_from is None:
         found = [one for one in found if one.event.leg != "reply"]
@@ -61,18 +63,27 @@ def compare(found: Sequence[Joined], walk: Walk, heard: Heard) -> Comparison:
     for inode, backends in heard.items():
         ns = walk.host.namespace(inode)
         rules = ruleset_of(ns) if ns is not None else Ruleset(())
-        events = _settled([run for run in runs(found) if run[0].event.namespace == inode], rules, _of_run)
-        met = [one for one in walk.traversals if one.at.inode == inode and one.where.backend in backends]
-        met = _settled([one for one in met if _counts(one)], rules, _of_traversal)
-        count, difference = _namespace(inode, events, met)
-        same += count
-        first = first or difference
+        for leg in _LEGS:
+            mine = [run for run in runs(found) if (run[0].event.namespace, run[0].event.leg) == (inode, leg)]
+            if partial and not mine:
+                continue
+            met = [one for one in walk.traversals if one.at.inode == inode and _leg(one) == leg]
+            met = [one for one in met if one.where.backend in backends]
+            events = [one for run in _settled(mine, rules, _of_run) for one in run]
+            expected = [(hit, one.sure) for one in _settled(met, rules, _of_traversal) for hit in one.hits]
+            if partial:
+                expected = _since(events[0], expected)
+            count, difference = _parting(inode, rules, events, expected)
+            same += count
+            first = first or difference
     return Comparison(same, len(found), first)
 
 
-def best(found: Sequence[Joined], walks: Sequence[Walk], heard: Heard) -> tuple[Walk, Comparison] | None:
+def best(
+    found: Sequence[Joined], walks: Sequence[Walk], heard: Heard, partial: bool = False
+) -> tuple[Walk, Comparison] | None:
     """Return the way that fits the trace best, and how it does: the kernel has taken one of them."""
-    every = [(walk, compare(found, walk, heard)) for walk in walks]
+    every = [(walk, compare(found, walk, heard, partial)) for walk in walks]
     return max(every, key=lambda one: (one[1].difference is None, one[1].same), default=None)
 
 
@@ -107,29 +118,47 @@ def _of_traversal(one: Traversal) -> tuple[Place, str, str]:
     return (one.where, packet.src, packet.dst) if isinstance(packet, Ip) else (one.where, "", "")
 
 
-def _counts(one: Traversal) -> bool:
-    """An IP packet of the conversation, in a chain that a trace tells of."""
+def _leg(one: Traversal) -> Leg | None:
+    """The leg of an IP packet of the conversation, in a chain that a trace tells of; None for all else."""
     payload = one.packet.payload if isinstance(one.packet, Frame) else one.packet
     if not isinstance(payload, Ip) or one.where.table.startswith(OWN) or one.where.family == "ip6":
-        return False
+        return None
     while isinstance(payload, Ip) and isinstance(payload.inner, Frame):
         payload = payload.inner.payload
-    return isinstance(payload, Ip) and not payload.flow.arp
+    return payload.flow.leg if isinstance(payload, Ip) and not payload.flow.arp else None
 
 
-def _namespace(inode: int, events: list[list[Joined]], met: list[Traversal]) -> tuple[int, Difference | None]:
-    same, after = 0, None
-    for number in range(max(len(events), len(met))):
-        run = events[number] if number < len(events) else []
-        one = met[number] if number < len(met) else None
-        hits = one.hits if one is not None else ()
-        for place in range(max(len(run), len(hits))):
-            event = run[place] if place < len(run) else None
-            hit = hits[place] if place < len(hits) else None
-            if event is None or hit is None or not _same(event, hit):
-                return same, Difference(inode, event, hit, after, one is None or one.sure)
-            same, after = same + 1, hit
-    return same, None
+def _since(first: Joined, expected: list[tuple[Hit, bool]]) -> list[tuple[Hit, bool]]:
+    """What the walk has from the first event of the trace on; all of it where it has no such rule."""
+    start = next((number for number, (hit, _) in enumerate(expected) if _same(first, hit)), 0)
+    return expected[start:]
+
+
+def _parting(
+    inode: int, rules: Ruleset, events: Sequence[Joined], expected: Sequence[tuple[Hit, bool]]
+) -> tuple[int, Difference | None]:
+    """How far both go together, and where they part. A rule that may match and does nothing may be missing."""
+    after, at = None, 0
+    for number, event in enumerate(events):
+        while at < len(expected) and not expected[at][0].sure and not _same(event, expected[at][0]):
+            at += 1
+        hit, sure = expected[at] if at < len(expected) else (None, not expected or expected[-1][1])
+        if hit is None or not _same(event, hit):
+            sure = sure and not (hit is not None and _side_by_side(rules, event.place, hit.place))
+            return number, Difference(inode, event, hit, after, sure)
+        after, at = hit, at + 1
+    rest = [(hit, sure) for hit, sure in expected[at:] if hit.sure]
+    if not rest:
+        return len(events), None
+    return len(events), Difference(inode, None, rest[0][0], after, rest[0][1])
+
+
+def _side_by_side(rules: Ruleset, one: Place, other: Place) -> bool:
+    """Two tables whose chains hang at one hook with one priority: which of them comes first is not known."""
+    bases = rules.base(one), rules.base(other)
+    if one == other or bases[0] is None or bases[1] is None:
+        return False
+    return bases[0].hook == bases[1].hook and runs_at(bases[0]) == runs_at(bases[1])
 
 
 def _same(event: Joined, hit: Hit) -> bool:
@@ -137,7 +166,13 @@ def _same(event: Joined, hit: Hit) -> bool:
         return False
     if event.event.kind == "policy" and event.number == 0:
         return hit.number == 0 and event.event.verdict in (None, hit.verdict)
-    return hit.number != 0 and (event.number is None or event.means(hit.number))
+    if hit.number == 0:
+        return False
+    # Where only a verdict is known of the rule, a jump has to go where the walk went.
+    going = event.verdict if event.number is None and event.verdict else ""
+    if going.startswith(("jump ", "goto ")) or hit.verdict.startswith(("jump ", "goto ")):
+        return event.means(hit.number) or (event.number is None and going in ("", hit.verdict))
+    return event.number is None or event.means(hit.number)
 
 
 def _spot(place: Place) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""Packet headers as bytes: what a trace gives of a packet, read into its fields (RFC 791, 792, 793, 768, 7348, 8200)."""
+"""Packet headers, as much of them as a trace gives, read into fields (RFC 791, 792, 793, 768, 7348, 8200)."""
 
 from __future__ import annotations
 

@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterable
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.facts.traced import TraceEvent
-from netdoctor.kernel.netfilter.model import FirewallRule, Place
+from netdoctor.kernel.netfilter.model import (
+    FirewallRule,
+    NoTrack,
+    Pass,
+    Place,
+    Reject,
+    SetMark,
+    SetTos,
+    SetTtl,
+    Translate,
+    Verdict,
+)
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.tracing import wording
 
@@ -26,13 +37,15 @@ Handles = Callable[[int, str, str, str], "list[int] | None"]
 class Joined(Record, frozen=True):
     """An event and the rule it names: `number` 0 is the policy; None where the rule is not to be found.
 
-    `others` are the numbers of further rules that the event may mean as well (a log that only has the text).
+    `others` are the numbers of further rules that the event may mean as well (a log that only has the text). `verdict`
+    is the event's, else (legacy) what the rule says.
     """
 
     event: TraceEvent
     place: Place
     number: int | None
     text: str
+    verdict: str | None
     others: tuple[int, ...] = ()
 
     def means(self, number: int) -> bool:
@@ -45,11 +58,13 @@ def join(event: TraceEvent, ns: Namespace | None, handles: Handles = lambda *_: 
     place = Place(event.backend, event.family, event.table, event.chain)  # type: ignore[arg-type]
     if event.table.startswith(OWN):
         return None
-    rules = _rules(ruleset_of(ns), place) if ns is not None else None
+    ruleset = ruleset_of(ns) if ns is not None else None
+    rules = _rules(ruleset, place) if ruleset is not None else None
     if event.backend == "legacy":
-        return _legacy(event, place, rules)
+        base = ruleset.base(place) if ruleset is not None else None
+        return _legacy(event, place, rules, base.policy if base is not None else None)
     if event.kind == "policy":
-        return Joined(event, place, 0, _policy(event))
+        return Joined(event, place, 0, _policy(event.verdict), event.verdict)
     if event.kind == "return" and event.handle is None and not event.text:
         return None
     if event.handle is None and not event.text:
@@ -57,13 +72,18 @@ def join(event: TraceEvent, ns: Namespace | None, handles: Handles = lambda *_: 
         return None
     found = _by_handle(event, rules, handles) or _by_text(event, rules)
     if found is None:
-        return Joined(event, place, None, event.text)
-    return Joined(event, place, found[0].number, found[0].text, tuple(rule.number for rule in found[1:]))
+        return Joined(event, place, None, event.text, event.verdict)
+    first, others = found[0], tuple(rule.number for rule in found[1:])
+    return Joined(event, place, first.number, first.text, event.verdict or verdict_of(first), others)
 
 
-def joined(events: Iterable[TraceEvent], ns: Callable[[int], Namespace | None], handles: Handles) -> list[Joined]:
+def joined(
+    events: Iterable[TraceEvent], ns: Callable[[int], Namespace | None], handles: Handles
+) -> list[Joined]:
     """Join all events of known namespaces, in their order."""
-    found = (join(event, None if event.namespace is None else ns(event.namespace), handles) for event in events)
+    found = (
+        join(event, None if event.namespace is None else ns(event.namespace), handles) for event in events
+    )
     return [one for one in found if one is not None]
 
 
@@ -74,17 +94,34 @@ def _rules(ruleset: Ruleset, place: Place) -> tuple[FirewallRule, ...] | None:
         return None
 
 
-def _legacy(event: TraceEvent, place: Place, rules: tuple[FirewallRule, ...] | None) -> Joined | None:
+def _legacy(
+    event: TraceEvent, place: Place, rules: tuple[FirewallRule, ...] | None, policy: str | None
+) -> Joined | None:
     number = event.number or 0
     if rules is not None and 1 <= number <= len(rules):
-        return Joined(event, place, number, rules[number - 1].text)
+        rule = rules[number - 1]
+        return Joined(event, place, number, rule.text, verdict_of(rule))
     if event.kind == "policy":
-        return Joined(event, place, 0, _policy(event))
-    return Joined(event, place, None, event.text) if event.kind == "rule" or rules is None else None
+        return Joined(event, place, 0, _policy(policy), policy)
+    return Joined(event, place, None, event.text, None) if event.kind == "rule" or rules is None else None
 
 
-def _policy(event: TraceEvent) -> str:
-    return f"policy {event.verdict}" if event.verdict else "policy"
+def _policy(verdict: str | None) -> str:
+    return f"policy {verdict}" if verdict else "policy"
+
+
+def verdict_of(rule: FirewallRule) -> str | None:
+    """Return what the rule says of a packet for which all its conditions hold; None where it depends."""
+    for statement in rule.statements:
+        if isinstance(statement, Verdict):
+            return " ".join(filter(None, (statement.kind, statement.chain)))
+        if isinstance(statement, Reject):
+            return "drop"
+        if isinstance(statement, Translate):
+            return "accept"
+        if not isinstance(statement, Pass | SetMark | SetTos | SetTtl | NoTrack):
+            return None
+    return "continue"
 
 
 def _by_handle(

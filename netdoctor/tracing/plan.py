@@ -53,7 +53,9 @@ def watches(host: Host, walks: Sequence[Walk], further: Iterable[int | None] = (
     found = []
     for inode in dict.fromkeys([*visited, *(inode for inode in further if inode is not None)]):
         ns = host.namespace(inode)
-        if ns is not None and any(text.family in ("ip", "inet", "bridge", "netdev") for text in ns.firewall()):
+        if ns is not None and any(
+            text.family in ("ip", "inet", "bridge", "netdev") for text in ns.firewall()
+        ):
             found.append(_watch(ns, inode, walks))
     return found
 
@@ -66,7 +68,9 @@ def _watch(ns: Namespace, inode: int, walks: Sequence[Walk]) -> Watch:
     for ifindex in _ingresses(walks, inode):
         link = ns.link(ifindex)
         if link is not None:
-            chains.append(Hanging("netdev", "ingress", _before(rules, "ingress", ("netdev", "inet")), link.name))
+            chains.append(
+                Hanging("netdev", "ingress", _before(rules, "ingress", ("netdev", "inet")), link.name)
+            )
     legacy = tuple(text.table for text in texts if text.backend == "legacy" and text.family == "ip")
     return Watch(inode, tuple(chains), legacy)
 

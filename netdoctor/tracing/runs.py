@@ -34,4 +34,13 @@ def numbered(events: Iterable[TraceEvent], first: int = 1_000_000) -> Iterator[T
 
 def _identity(packet: TracedPacket) -> tuple[object, ...]:
     """The direction of the packet and its transport, which do not change within a chain."""
-    return packet.src, packet.dst, packet.proto, packet.sport, packet.dport, packet.icmp_type, packet.icmp_seq
+    return (
+        packet.src,
+        packet.dst,
+        packet.proto,
+        packet.sport,
+        packet.dport,
+        packet.icmp_type,
+        packet.icmp_seq,
+        packet.ip_id,
+    )

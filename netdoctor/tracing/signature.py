@@ -17,6 +17,7 @@ INSIDE = 8 + 8 + 14 + 20
 _INNER_TYPE = 8 + 8 + 12
 _INNER_PROTO = 8 + 8 + 14 + 9
 
+
 class Bytes(Record, frozen=True):
     """Bytes at an offset from the transport header. With `any_of`, at least one of these bits of the byte is set."""
 
@@ -73,9 +74,9 @@ class Signature(Record, frozen=True):
         if self.proto == UDP:
             there = Alternative("request", UDP, (Bytes(8, self.token),))
             return (there, *(_datagram(answer) for answer in self.answers))
-        marks = (Bytes(8, self.token),) if len(self.token) >= 8 else (Bytes(4, self.ident.to_bytes(2, "big")),)
-        if 0 < len(self.token) < 8:
-            marks = (*marks, Bytes(8, self.token))
+        marks: tuple[Bytes, ...] = (Bytes(8, self.token),) if self.token else ()
+        if len(self.token) < 8:
+            marks = (Bytes(4, self.ident.to_bytes(2, "big")), *marks)
         return (
             Alternative("request", ICMP, (Bytes(0, b"\x08"), *marks)),
             Alternative("reply", ICMP, (Bytes(0, b"\x00"), *marks)),
@@ -88,10 +89,10 @@ class Signature(Record, frozen=True):
         if self.proto == TCP:
             return self._segment_leg(packet)
         if self.proto == UDP:
-            if packet.payload.startswith(self.token) and self.token:
-                return "request", 0
-            seen = Answer(packet.src, packet.dst, packet.sport or 0, packet.dport or 0)
-            return ("reply", 0) if seen in self.answers else None
+            # An answer may echo the token.
+            if Answer(packet.src, packet.dst, packet.sport or 0, packet.dport or 0) in self.answers:
+                return "reply", 0
+            return ("request", 0) if self.token and packet.payload.startswith(self.token) else None
         if packet.icmp_type not in (0, 8) or packet.icmp_seq is None:
             return None
         if len(self.token) < 8 and packet.icmp_id != self.ident:

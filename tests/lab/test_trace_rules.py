@@ -73,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--dialect", choices=DIALECTS, action="append")
     parser.add_argument("--seed", type=int)
+    parser.add_argument("--undecided", action="store_true", help="show those too")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
     arguments = parser.parse_args()
@@ -85,7 +86,7 @@ def main() -> None:
             for seed in seeds:
                 outcome = check(row, dialect, seed, tally)
                 difference = outcome.comparison.difference
-                if one or (difference is not None and difference.sure):
+                if one or (difference is not None and (difference.sure or arguments.undecided)):
                     print(told(dialect, seed, outcome), flush=True)
             print(dialect, dict(tally), flush=True)
 

@@ -94,7 +94,9 @@ class Row:
         for short in "rs":
             name = self.names[short]
             run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-            subprocess.run(("ip", "netns", "exec", name, "ipset", "restore"), input=SETS, text=True, check=True)
+            subprocess.run(
+                ("ip", "netns", "exec", name, "ipset", "restore"), input=SETS, text=True, check=True
+            )
         for port in (80, 53):
             for protocol in ("tcp", "udp"):
                 listeners.start(self.names["b"], (protocol, str(port)))
@@ -143,10 +145,21 @@ def translations(dialect: Dialect, seed: int, number: int) -> str:
         lines += ["  chain service {", "    meta l4proto tcp counter", "    jump endpoint", "  }"]
         lines += ["  chain pre {", "    type nat hook prerouting priority -100;"]
         lines += [f"    ip daddr {SERVICE} jump service"] if serving else ["    counter"]
-        lines += ["  }", "  chain post {", "    type nat hook postrouting priority 100;", "    meta mark 0x7 return"]
+        lines += [
+            "  }",
+            "  chain post {",
+            "    type nat hook postrouting priority 100;",
+            "    meta mark 0x7 return",
+        ]
         lines += ['    oifname "rb" masquerade'] if masking else []
         return "\n".join([*lines, "  }", "}", ""])
-    lines = ["*nat", ":PREROUTING ACCEPT [0:0]", ":POSTROUTING ACCEPT [0:0]", ":SERVICE - [0:0]", ":ENDPOINT - [0:0]"]
+    lines = [
+        "*nat",
+        ":PREROUTING ACCEPT [0:0]",
+        ":POSTROUTING ACCEPT [0:0]",
+        ":SERVICE - [0:0]",
+        ":ENDPOINT - [0:0]",
+    ]
     lines += [f"-A PREROUTING -d {SERVICE}/32 -j SERVICE"] if serving else ["-A PREROUTING -p icmp"]
     lines += ["-A SERVICE -p tcp", "-A SERVICE -m mark --mark 0x7 -j RETURN", "-A SERVICE -j ENDPOINT"]
     lines += [f"-A ENDPOINT -j DNAT --to-destination {TARGET}", "-A POSTROUTING -m mark --mark 0x7 -j RETURN"]
@@ -166,4 +179,7 @@ def _has_nat(router: Router) -> bool:
 
 
 def _exists(name: str) -> bool:
-    return subprocess.run(("ip", "netns", "exec", name, "true"), capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(("ip", "netns", "exec", name, "true"), capture_output=True, check=False).returncode
+        == 0
+    )

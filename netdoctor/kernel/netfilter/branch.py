@@ -47,8 +47,8 @@ class Result(Record, frozen=True):
 
     `seen` has its new marks and TTL; `ct_mark` is the connection's new mark, None if no rule set it. `translate` is
     what NAT makes of the connection: one address at most (masquerade and redirect leave it to the device). `met` are
-    all rules that matched, and the policy. `guessed` are the texts of the rules that were undecided on the way; they do not count if every
-    branch came to this end.
+    all rules that matched, and the policy. `guessed` are the texts of the rules that were undecided on the way; they do
+    not count if every branch came to this end.
     """
 
     verdict: Kind

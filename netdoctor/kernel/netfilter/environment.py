@@ -100,7 +100,7 @@ class NamespaceEnvironment:
 
     def queues(self) -> frozenset[int]:
         """Return the queues that programs listen at."""
-        listed = (each.family for each in self.ns.rulesets(tables=False) if each.kind == "nfqueue")
+        listed = (each.family for each in self.ns.rulesets() if each.kind == "nfqueue")
         return frozenset(int(number) for number in listed if number.isdigit())
 
     def connections(self) -> int | None:

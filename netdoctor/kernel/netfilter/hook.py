@@ -306,7 +306,9 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
     return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, hits)
 
 
-def _drop(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> None:
+def _drop(
+    walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int
+) -> None:
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     if result.verdict == "altered":
         walk.end(altered(packet, at, last, step))

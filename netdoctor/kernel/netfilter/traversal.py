@@ -25,7 +25,9 @@ class Traversal(Record, frozen=True):
     sure: bool
 
 
-def traversal(step: int, at: Place, hook: Hook, where: Where, packet: Frame | Ip | Arp, result: Result) -> Traversal:
+def traversal(
+    step: int, at: Place, hook: Hook, where: Where, packet: Frame | Ip | Arp, result: Result
+) -> Traversal:
     """Note how a packet passed a base chain."""
     sure = not result.guessed and all(hit.sure for hit in result.met)
     return Traversal(step, at, hook, where, packet, result.traced, sure)

@@ -81,7 +81,10 @@ class Decoder:
         fields, _ = headers.network(parts.get(_NETWORK, b""))
         if fields and not fields.get("fragment"):
             fields.update(headers.transport(parts.get(_TRANSPORT, b""), fields["proto"]))
-        mark, names = _number(parts.get(_MARK)), (self._device(parts.get(_IIF)), self._device(parts.get(_OIF)))
+        mark, names = (
+            _number(parts.get(_MARK)),
+            (self._device(parts.get(_IIF)), self._device(parts.get(_OIF))),
+        )
         return TracedPacket(**fields, mark=mark or 0, iif=names[0], oif=names[1])  # type: ignore[arg-type]
 
     def _legacy(self, family: int, parts: dict[int, bytes]) -> TraceEvent | None:

@@ -61,7 +61,9 @@ def _tagged(access: Access) -> list[tuple[str, str]]:
         return []
     if "raw" not in loaded:
         return []
-    return _TAGGED.findall(run(access, "iptables-legacy-save" if _installed(_RESTORE[0]) else "iptables-save"))
+    return _TAGGED.findall(
+        run(access, "iptables-legacy-save" if _installed(_RESTORE[0]) else "iptables-save")
+    )
 
 
 def _restore(access: Access, lines: Sequence[str]) -> None:

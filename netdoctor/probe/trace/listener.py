@@ -34,7 +34,9 @@ _UNKNOWN = (errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.ENOENT, errno.EINVAL,
 class Listener:
     """Asks one namespace for the trace of a probe. Raises OSError and ToolError where it cannot be had at all."""
 
-    def __init__(self, access: Access, watch: Watch, signature: Signature, ident: str, decoder: Decoder) -> None:
+    def __init__(
+        self, access: Access, watch: Watch, signature: Signature, ident: str, decoder: Decoder
+    ) -> None:
         self.watch = watch
         #: The backends whose rules it hears of.
         self.hears: set[str] = set()
@@ -110,7 +112,7 @@ class Listener:
         self._claim, self._logger, self._rules, self._table = None, None, 0, ()
 
     def _ours(self, ident: bytes, event: TraceEvent) -> TraceEvent | None:
-        """The event, if it is of the probe: it shows its marks, or our own rule has just marked the packet of that id."""
+        """The event, if it is of the probe: that shows its marks, or a rule of ours has just marked that packet."""
         if event.table == OWN + self._ident:
             self._marked[ident] = self._legs.get((event.family, event.chain, event.handle))
         packet = event.packet
@@ -235,10 +237,11 @@ def tidy(access: Access, claim: Claim) -> list[str]:
     if (count := legacy.remove(access)) > 0:
         done.append(f"{count} TRACE rules")
     done += [f"the nftables table {name}" for name in _remove_tables(access)]
-    if left is not None and left.logger is not None and left.cookie == access.run(cookie):
-        if legacy.logger(access) == legacy.OURS:
-            legacy.set_logger(access, left.logger)
-            done.append(f"nf_log/2, which is {left.logger} again")
+    if left is None or left.logger is None or left.cookie != access.run(cookie):
+        return done
+    if legacy.logger(access) == legacy.OURS:
+        legacy.set_logger(access, left.logger)
+        done.append(f"nf_log/2, which is {left.logger} again")
     return done
 
 

@@ -32,7 +32,9 @@ _EQ, _NEQ = 0, 1
 _TABLE_NAME, _RULE_TABLE, _RULE_CHAIN, _RULE_HANDLE = 1, 1, 2, 3
 
 
-def make(sock: socket.socket, table: str, chains: Sequence[Hanging], ways: Sequence[Alternative], owner: bool) -> None:
+def make(
+    sock: socket.socket, table: str, chains: Sequence[Hanging], ways: Sequence[Alternative], owner: bool
+) -> None:
     """Make the table, in each family it is needed in, in one transaction. Raises OSError where the kernel refuses."""
     messages = []
     for family in dict.fromkeys(chain.family for chain in chains):
@@ -56,7 +58,9 @@ def remove(sock: socket.socket, family: int, table: str) -> None:
 def tables(conversation: Conversation) -> list[tuple[int, str]]:
     """Return the tables of a namespace: family number and name. Raises OSError."""
     dump = conversation.dump(SUBSYSTEM << 8 | GETTABLE, _header(0))
-    return [(message[16], _string(attributes(message, 20).get(_TABLE_NAME, b""))) for message in dump.messages()]
+    return [
+        (message[16], _string(attributes(message, 20).get(_TABLE_NAME, b""))) for message in dump.messages()
+    ]
 
 
 def handles(conversation: Conversation, family: str, table: str, chain: str) -> list[int]:

@@ -40,8 +40,9 @@ Say = Callable[[str], None]
 class Trace(Record, frozen=True):
     """What a trace gave: its events, of which backends it heard in which namespaces, whether the probe was answered.
 
-    `ping` is what was sent, with its source port where that showed. `sent` is False where the kernel did not let the probe go (`refused`: the name of the errno). `handles` are those of
-    the rules of the chains that were met, by namespace, family, table and chain. `lacking` is what could not be had.
+    `ping` is what was sent, with its source port where that showed. `sent` is False where the kernel did not let the
+    probe go (`refused`: the name of the errno). `handles` are those of the rules of the chains that were met, by
+    namespace, family, table and chain. `lacking` is what could not be had.
     """
 
     ping: Ping
@@ -58,7 +59,9 @@ class Trace(Record, frozen=True):
         return self.handles.get((inode, family, table, chain))
 
 
-def trace(host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[int | None], say: Say, rule: bool) -> Trace:
+def trace(
+    host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[int | None], say: Say, rule: bool
+) -> Trace:
     """Send one probe and have the kernel tell the rules it meets. `say` is told what is added and removed.
 
     `further` are namespaces to watch beside those of `walks`; with `rule`, TRACE rules are put in place of tables of
@@ -96,7 +99,9 @@ def trace(host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[i
     heard = {listener.watch.inode: tuple(sorted(listener.hears)) for listener in listeners}
     ordered = tuple(numbered(events))
     known = replace(ping, picked=sender.port or _source_port(ordered))
-    return Trace(known, ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking))
+    return Trace(
+        known, ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking)
+    )
 
 
 def _sender(host: LiveHost, ping: Ping, mark: object) -> Sender:
