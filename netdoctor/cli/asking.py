@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from netdoctor.cli import out
 from netdoctor.cli.parser import add_common, add_output
+from netdoctor.cli.redacting import Veil, add_redaction
 from netdoctor.errors import BY_VERDICT, ExitCode, UsageError
 from netdoctor.render.formats import FORMATS, rendered
 
 if TYPE_CHECKING:
     from netdoctor.cli.parser import Subparsers
     from netdoctor.endpoints import Request
+    from netdoctor.facts.host import Host
     from netdoctor.report import Report
 
 ENDPOINTS = """endpoints:
@@ -66,6 +68,7 @@ def add_answer(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 whatever the verdict is")
     add_output(parser, FORMATS)
+    add_redaction(parser)
     add_common(parser)
 
 
@@ -76,9 +79,10 @@ def size(text: str) -> int:
     return int(text)
 
 
-def answer(request: Request, snapshots: list[str]) -> Report:
-    """Resolve the endpoints and diagnose, on this host or on the snapshot given."""
-    return _from_snapshot(request, snapshots) if snapshots else _live(request)
+def answer(request: Request, args: argparse.Namespace) -> Report:
+    """Resolve the endpoints and diagnose, on this host or on the snapshot given; redacted where that is asked for."""
+    veil = Veil(args)
+    return _from_snapshot(request, args.snapshot, veil) if args.snapshot else _live(request, veil)
 
 
 def deliver(report: Report, args: argparse.Namespace) -> int:
@@ -88,7 +92,7 @@ def deliver(report: Report, args: argparse.Namespace) -> int:
     return ExitCode.REACHABLE if args.exit_zero else BY_VERDICT[report.verdict]
 
 
-def _live(request: Request) -> Report:
+def _live(request: Request, veil: Veil) -> Report:
     from netdoctor.collect.live import LiveHost
     from netdoctor.collect.namespaces import net_inode
     from netdoctor.collect.witness import Witness
@@ -97,10 +101,22 @@ def _live(request: Request) -> Report:
 
     out.warn_unless_root("only what this user may look at is read, and the answer may be `unknown`")
     with LiveHost() as host:
-        return diagnose(host, resolve(host, request, net_inode), Witness(host))
+        report = diagnose(host, resolve(host, request, net_inode), Witness(host))
+        return _veiled(report, host, veil) if veil else report
 
 
-def _from_snapshot(request: Request, files: list[str]) -> Report:
+def _veiled(report: Report, host: Host, veil: Veil) -> Report:
+    """Redact a report of the live host: only the kernel itself, asked with real addresses, could be its witness."""
+    from netdoctor.snapshot import take
+
+    snapshot = take(host)
+    redaction = veil.over(snapshot.namespaces, [snapshot.host])
+    redacted = redaction.of(report)
+    veil.save(redaction)
+    return redacted
+
+
+def _from_snapshot(request: Request, files: list[str], veil: Veil) -> Report:
     if len(files) > 1:
         raise UsageError(
             "this version answers from one snapshot; several hosts at once are not supported yet"
@@ -118,7 +134,13 @@ def _from_snapshot(request: Request, files: list[str]) -> Report:
         if wrong := complaint(facts):
             raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
     host = snapshot_host(snapshot)
-    return diagnose(host, resolve(host, request))
+    question = resolve(host, request)
+    if not veil:
+        return diagnose(host, question)
+    redaction = veil.over(snapshot.namespaces, [snapshot.host])
+    report = diagnose(snapshot_host(redaction.of(snapshot)), redaction.of(question))
+    veil.save(redaction)
+    return report
 
 
 def written(report: Report, args: argparse.Namespace) -> None:

@@ -59,4 +59,4 @@ def run(args: argparse.Namespace) -> int:
         protocol="tcp" if tcp else "udp",
         port=args.tcp if tcp else args.udp,
     )
-    return deliver(answer(request, args.snapshot), args)
+    return deliver(answer(request, args), args)

@@ -40,4 +40,4 @@ def run(args: argparse.Namespace) -> int:
         size=args.size,
         df=args.df,
     )
-    return deliver(answer(request, args.snapshot), args)
+    return deliver(answer(request, args), args)
