@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdoctor.cli import out
 from netdoctor.cli.parser import add_common, add_output
+from netdoctor.cli.redacting import Veil, add_redaction
 from netdoctor.cli.tracing import add_evidence, check, with_evidence
 from netdoctor.errors import BY_VERDICT, ExitCode, UsageError
 from netdoctor.render.formats import FORMATS, rendered
@@ -14,6 +15,7 @@ from netdoctor.render.formats import FORMATS, rendered
 if TYPE_CHECKING:
     from netdoctor.cli.parser import Subparsers
     from netdoctor.endpoints import Request
+    from netdoctor.facts.host import Host
     from netdoctor.report import Report
 
 ENDPOINTS = """endpoints:
@@ -67,6 +69,7 @@ def add_answer(parser: argparse.ArgumentParser, evidence: bool = True) -> None:
         add_evidence(parser)
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 whatever the verdict is")
     add_output(parser, FORMATS)
+    add_redaction(parser)
     add_common(parser)
 
 
@@ -85,9 +88,10 @@ def size(text: str) -> int:
 
 
 def answer(request: Request, args: argparse.Namespace) -> Report:
-    """Resolve the endpoints and diagnose, on this host or on the snapshot given."""
+    """Resolve the endpoints and diagnose, on this host or on the snapshot given; redacted where that is asked for."""
     check(args)
-    return _from_snapshot(request, args) if args.snapshot else _live(request, args)
+    veil = Veil(args)
+    return _from_snapshot(request, args, veil) if args.snapshot else _live(request, args, veil)
 
 
 def deliver(report: Report, args: argparse.Namespace) -> int:
@@ -97,7 +101,7 @@ def deliver(report: Report, args: argparse.Namespace) -> int:
     return ExitCode.REACHABLE if args.exit_zero else BY_VERDICT[report.verdict]
 
 
-def _live(request: Request, args: argparse.Namespace) -> Report:
+def _live(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
     from netdoctor.collect.live import LiveHost
     from netdoctor.collect.namespaces import net_inode
     from netdoctor.collect.witness import Witness
@@ -113,10 +117,22 @@ def _live(request: Request, args: argparse.Namespace) -> Report:
             from netdoctor.probe.run import observe
 
             report = diagnose(host, question, Witness(host), lambda plan: observe(host, plan))
-        return with_evidence(report, host, question, args)
+        report = with_evidence(report, host, question, args)
+        return _veiled(report, host, veil) if veil else report
 
 
-def _from_snapshot(request: Request, args: argparse.Namespace) -> Report:
+def _veiled(report: Report, host: Host, veil: Veil) -> Report:
+    """Redact a report of the live host: only the kernel itself, asked with real addresses, could be its witness."""
+    from netdoctor.snapshot import take
+
+    snapshot = take(host)
+    redaction = veil.over(snapshot.namespaces, [snapshot.host])
+    redacted = redaction.of(report)
+    veil.save(redaction)
+    return redacted
+
+
+def _from_snapshot(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
     files: list[str] = args.snapshot
     if len(files) > 1:
         raise UsageError(
@@ -136,7 +152,13 @@ def _from_snapshot(request: Request, args: argparse.Namespace) -> Report:
             raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
     host = snapshot_host(snapshot)
     question = resolve(host, request)
-    return with_evidence(diagnose(host, question), host, question, args)
+    report = with_evidence(diagnose(host, question), host, question, args)
+    if not veil:
+        return report
+    redaction = veil.over(snapshot.namespaces, [snapshot.host])
+    redacted = redaction.of(report)
+    veil.save(redaction)
+    return redacted
 
 
 def written(report: Report, args: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netdoctor.cli import out
 from netdoctor.cli.parser import add_common
+from netdoctor.cli.redacting import Veil, add_redaction
 from netdoctor.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def register(subparsers: Subparsers) -> None:
         "snapshot",
         help="write everything a diagnosis may need of this host to one file",
         description="Write everything a diagnosis may need of this host as one JSON document. It holds addresses, "
-        "names and processes of every network namespace: look at it before you pass it on.",
+        "names and processes of every network namespace: look at it before you pass it on, or use --redact.",
     )
     parser.add_argument(
         "-o",
@@ -28,6 +29,7 @@ def register(subparsers: Subparsers) -> None:
         metavar="FILE",
         help="write to FILE (compressed if it ends in .gz); default: stdout",
     )
+    add_redaction(parser)
     add_common(parser)
     parser.set_defaults(run=run)
 
@@ -37,11 +39,16 @@ def run(args: argparse.Namespace) -> int:
     from netdoctor.collect.live import LiveHost
     from netdoctor.snapshot import take
 
+    veil = Veil(args)
     out.warn_unless_root("the snapshot lacks what this user may not look at")
     with LiveHost() as host:
         snapshot = take(host)
     for missing in snapshot.missing:
         out.warn(f"not seen: {missing.what}: {missing.why}; {missing.how_to_get_it}")
+    if veil:
+        redaction = veil.over(snapshot.namespaces, [snapshot.host])
+        snapshot = redaction.of(snapshot)
+        veil.save(redaction)
     _write(snapshot, args.file)
     return ExitCode.REACHABLE
 
