@@ -10,6 +10,7 @@ from netdoctor.kernel.endings import Answered, Ending
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, Place
 from netdoctor.kernel.topology import link_at, named
 from netdoctor.kernel.walk import Step, Walk
+from netdoctor.places import host_name, namespace_ref, run_from
 from netdoctor.question import End, Question
 from netdoctor.report import (
     Cause,
@@ -19,7 +20,6 @@ from netdoctor.report import (
     FixPart,
     LegPart,
     Location,
-    NamespaceRef,
     Node,
     Outcome,
     PacketPart,
@@ -31,20 +31,16 @@ from netdoctor.report import (
 from netdoctor.wording import said, slug
 
 
-def namespace_ref(host: Host, inode: int) -> NamespaceRef:
-    """A namespace as the report names it."""
-    return NamespaceRef(named(host, inode), inode)
-
-
 def cause_part(
     host: Host, check: Check, finding: Finding, ending: Ending | None, verified: bool | None
 ) -> Cause:
     """Write a finding as a cause; its commands are those for the state of `host`."""
     link = link_at(host, finding.at) if finding.at.ifindex else None
     known = host.namespace(finding.at.inode)
-    fix = None
+    here, fix = host_name(host, finding.at.inode), None
     if finding.fix is not None:
-        fix = FixPart(finding.fix.summary, commands(host, finding.fix), finding.fix.risk, verified)
+        lines = tuple(run_from(here, line) for line in commands(host, finding.fix))
+        fix = FixPart(finding.fix.summary, lines, finding.fix.risk, verified)
     return Cause(
         check.code,
         check.name,
@@ -52,12 +48,12 @@ def cause_part(
         finding.explanation,
         ending.flow.leg if ending is not None else "request",
         Location(
-            host.name,
+            here,
             namespace_ref(host, finding.at.inode) if known is not None else None,
             link.name if link is not None else None,
             finding.hook,
         ),
-        tuple(Evidence(proof.statement, proof.command) for proof in finding.evidence),
+        tuple(Evidence(proof.statement, run_from(here, proof.command)) for proof in finding.evidence),
         fix,
     )
 
@@ -66,7 +62,8 @@ def endpoint_part(host: Host, end: End, address: str | None, interface: str | No
     """Write an endpoint, with the address that the kernel chose where the user fixed none."""
     namespace = namespace_ref(host, end.inode) if end.inode is not None else None
     shown = end.address or address
-    return Endpoint(end.given, end.kind, end.name, host.name, namespace, shown, end.interface or interface)
+    where = host_name(host, end.inode)
+    return Endpoint(end.given, end.kind, end.name, where, namespace, shown, end.interface or interface)
 
 
 def question_part(host: Host, question: Question, walk: Walk) -> QuestionPart:
@@ -121,7 +118,8 @@ def _nodes(host: Host, walk: Walk, chain: set[int], ending: Ending | None) -> tu
         kind = (link.kind or ("loopback" if link.loopback else "nic")) if link is not None else "namespace"
         name = link.name if link is not None else None
         label = f"{named(host, at.inode)}: {name}" if name else named(host, at.inode)
-        nodes.append(Node(_node_id(at), kind, host.name, namespace_ref(host, at.inode), name, label, state))
+        where = host_name(host, at.inode)
+        nodes.append(Node(_node_id(at), kind, where, namespace_ref(host, at.inode), name, label, state))
     return tuple(nodes)
 
 
@@ -132,7 +130,9 @@ def _edges(walk: Walk, chain: set[int], ending: Ending | None) -> tuple[Edge, ..
             continue
         key = _node_id(walk.steps[step.parent].at), _node_id(step.at), step.stage
         state = "used" if number in chain else "visited"
-        if key not in edges or state == "used":
+        if step.stage == "wire":
+            edges[key] = Edge(*key, step.detail, "assumed")
+        elif key not in edges or state == "used":
             edges[key] = Edge(*key, step.action, state)
     if ending is not None and ending.step >= 0 and walk.steps[ending.step].at != ending.at:
         key = _node_id(walk.steps[ending.step].at), _node_id(ending.at), "end"
@@ -150,7 +150,7 @@ def _step(host: Host, step: Step) -> StepPart:
     where = namespace_ref(host, step.at.inode)
     return StepPart(
         _node_id(step.at),
-        host.name,
+        host_name(host, step.at.inode),
         where,
         name,
         step.stage,
@@ -165,8 +165,8 @@ def _end_step(host: Host, walk: Walk, ending: Ending) -> StepPart:
     link = link_at(host, ending.at) if ending.at.ifindex else None
     name = link.name if link is not None else None
     packet = packet_part(walk.steps[ending.step].carries)
-    where = namespace_ref(host, ending.at.inode)
-    return StepPart(_node_id(ending.at), host.name, where, name, "end", slug(ending), said(ending), packet)
+    where, there = host_name(host, ending.at.inode), namespace_ref(host, ending.at.inode)
+    return StepPart(_node_id(ending.at), where, there, name, "end", slug(ending), said(ending), packet)
 
 
 def packet_part(carries: Frame | Ip | Arp) -> PacketPart:

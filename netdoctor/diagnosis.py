@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -22,6 +21,7 @@ from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, Ru
 from netdoctor.kernel.packet import Arp, Flow, Ip, Place
 from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
+from netdoctor.places import spoken
 from netdoctor.question import Question
 from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool, Verdict
 from netdoctor.second_witness import compare, route_differences
@@ -218,7 +218,7 @@ def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
     parts = []
     for doubt in doubts(walk):
         known = walk.namespace(doubt.at.inode).id
-        how = f"see it with: {shlex.join(enter(known, doubt.command))}"
+        how = f"see it with: {spoken(enter(known, doubt.command))}"
         parts.append(
             MissingPart(f"{doubt.what} in {known.label}", "not modelled: it may drop the packet", how)
         )

@@ -139,7 +139,10 @@ class Node(Part, frozen=True):
 
 
 class Edge(Part, frozen=True):
-    """A way from one node to another that the packet took (state `used`), or where it ended (`broken`)."""
+    """A way from one node to another that the packet took (state `used`), or where it ended (`broken`).
+
+    An edge of kind `wire` and state `assumed` joins two hosts; its label says what speaks for it.
+    """
 
     source: str
     target: str

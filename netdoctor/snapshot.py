@@ -22,8 +22,10 @@ SCHEMA = "netdoctor.snapshot/1"
 #: A snapshot of 10,000 namespaces has about 400 MB; a file that claims more is not read into memory.
 LIMIT = 512 * 1024 * 1024
 
-_GZIP = b"\x1f\x8b"
+#: How gzip-compressed data begins (RFC 1952).
+GZIP = b"\x1f\x8b"
 _SCHEMA = re.compile(r"netdoctor\.snapshot/(\d+)")
+_CLAIM = re.compile(rb'"schema"\s*:\s*"netdoctor\.snapshot/')
 
 
 class SnapshotError(Exception):
@@ -110,7 +112,7 @@ def _read(name: str) -> bytes:
     with open(name, "rb") as file:
         head = file.read(2)
         file.seek(0)
-        stream: Any = gzip.GzipFile(fileobj=file) if head == _GZIP else file
+        stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
         data = stream.read(LIMIT + 1)
     if len(data) > LIMIT:
         raise SnapshotError(f"{name} is larger than {LIMIT >> 20} MiB, which no snapshot is")
@@ -136,6 +138,11 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
         return msgspec.json.decode(data, type=Snapshot)
     except (msgspec.DecodeError, RecursionError) as error:
         raise SnapshotError(f"{name} is damaged: {_one_line(error)}") from error
+
+
+def is_snapshot(data: bytes) -> bool:
+    """Tell whether the bytes claim to be a snapshot, of whatever version, damaged or not."""
+    return _CLAIM.search(data[:4096]) is not None
 
 
 def _not_json(data: bytes, name: str, error: Exception) -> str:

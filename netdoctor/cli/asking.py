@@ -20,7 +20,7 @@ ENDPOINTS = """endpoints:
   pid:N               the namespace of a process
   host                the host's own namespace
   an address          as SRC: the namespace that owns it; as DST: that address, whoever owns it
-  ANY@HOST            the same, on the host of the snapshot
+  ANY@HOST            the same, on that host of those in the snapshots
 
 Exit codes: 0 reachable, 1 unreachable, 2 usage, 3 unknown, 70 a bug in netdoctor, 130 interrupted.
 """
@@ -29,7 +29,9 @@ Exit codes: 0 reachable, 1 unreachable, 2 usage, 3 unknown, 70 a bug in netdocto
 MAX_SIZE = 65507
 
 
-def question_parser(subparsers: Subparsers, name: str, line: str, description: str) -> argparse.ArgumentParser:
+def question_parser(
+    subparsers: Subparsers, name: str, line: str, description: str
+) -> argparse.ArgumentParser:
     """Add the command `name` with the two endpoints and what every question may say about its packet."""
     parser = subparsers.add_parser(
         name,
@@ -56,7 +58,8 @@ def add_answer(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="answer from a snapshot; read nothing here",
+        help="answer from a snapshot, of several hosts from several: give it again, or a folder or tar archive of "
+        "them; read nothing here",
     )
     parser.add_argument(
         "--no-probe", action="store_true", help="read only (this version never sends anything)"
@@ -98,23 +101,15 @@ def _live(request: Request) -> Report:
 
 
 def _from_snapshot(request: Request, files: list[str]) -> Report:
-    if len(files) > 1:
-        raise UsageError(
-            "this version answers from one snapshot; several hosts at once are not supported yet"
-        )
+    from netdoctor.collection import host_of_all, load_all
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
-    from netdoctor.facts.sound import complaint
-    from netdoctor.snapshot import SnapshotError, load, snapshot_host
+    from netdoctor.snapshot import SnapshotError
 
     try:
-        snapshot = load(files[0])
+        host = host_of_all(load_all(files))
     except SnapshotError as error:
         raise UsageError(str(error)) from error
-    for facts in snapshot.namespaces:
-        if wrong := complaint(facts):
-            raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
-    host = snapshot_host(snapshot)
     return diagnose(host, resolve(host, request))
 
 

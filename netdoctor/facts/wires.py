@@ -1,9 +1,9 @@
 """Which NICs of several hosts are on one wire: inferred, for no snapshot shows what lies between hosts.
 
-A wire is a segment of layer 2 with any number of NICs on it, as a switch makes one. What speaks for it, strongest first:
-a neighbour or forwarding entry that names the other's lladdr; addresses in one subnet; an address in the other's subnet;
-that two hosts have one NIC each and nothing says where one of them belongs. Two NICs with the same address are on
-different wires: each host has its own 172.17.0.1, and each virtual machine of VirtualBox its own 10.0.2.15.
+A wire is a segment of layer 2 with any number of NICs on it, as a switch makes one. What speaks for it, strongest
+first: a neighbour or forwarding entry that names the other's lladdr; addresses in one subnet; an address in the other's
+subnet; that two hosts have one NIC each and nothing says where one of them belongs. Two NICs with the same address are
+on different wires: each host has its own 172.17.0.1, and each virtual machine of VirtualBox its own 10.0.2.15.
 """
 
 from __future__ import annotations

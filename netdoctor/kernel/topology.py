@@ -92,7 +92,11 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
 def wired(host: Host, place: Place) -> list[Place]:
     """The NICs of other hosts that are assumed to be on one wire with this device."""
     fleet = fleet_of(host)
-    return [Place(*port) for port in fleet.wires.others((place.inode, place.ifindex))] if fleet is not None else []
+    return (
+        [Place(*port) for port in fleet.wires.others((place.inode, place.ifindex))]
+        if fleet is not None
+        else []
+    )
 
 
 def children(host: Host, parent: Place, kind: str = "macvlan") -> list[Place]:

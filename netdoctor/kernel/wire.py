@@ -1,7 +1,7 @@
 """What leaves one host by a NIC arrives at another: over a wire that no snapshot shows, and so is assumed.
 
-Which NICs are on one wire is inferred from the facts (`netdoctor.facts.wires`). The wire carries frames as a switch does:
-to the NIC behind which the lladdr is, else to all. Where the next hop is a router that no snapshot shows, it is
+Which NICs are on one wire is inferred from the facts (`netdoctor.facts.wires`). The wire carries frames as a switch
+does: to the NIC behind which the lladdr is, else to all. Where the next hop is a router that no snapshot shows, it is
 assumed to send on to the host that has the packet's destination on a NIC.
 """
 
@@ -82,16 +82,36 @@ def _lladdrs(walk: Walk, place: Place) -> set[str]:
 
 
 def _for_unseen(walk: Walk, fleet: Fleet, at: Place, frame: Frame, step: int) -> bool:
-    """Tell whether somebody whom no snapshot shows may take the frame: it is for none of those that are visible."""
+    """Tell whether what no snapshot shows decides: who takes the frame, or whether the switch sends it back.
+
+    It does not where the frame is for one of those that are visible, or the kernel has asked for its owner in vain.
+    """
     arp = frame.payload
     if isinstance(arp, Arp):
         if not arp.request:
             return False
-        return not owners(walk.host, arp.tip) and not _ends_there(walk, arp)
+        held = owners(walk.host, arp.tip)
+        if held:
+            return all(owner in _above(walk, at) for owner in held) and _sent_back(walk, at)
+        return not _asked_in_vain(walk, arp) and not _ends_there(walk, arp)
     if frame.multicast:
         return not _others(fleet, at)
-    hops = [hop for hop in _next_hops(walk, frame, step) if owners(walk.host, hop)]
-    return not hops
+    if frame.dst in _lladdrs(walk, at):
+        return _sent_back(walk, at)
+    return not any(owners(walk.host, hop) for hop in _next_hops(walk, frame, step))
+
+
+def _sent_back(walk: Walk, at: Place) -> bool:
+    """A switch sends nothing back to where it came from, unless it was told to: who uses VEPA relies on that."""
+    links = (link_at(walk.host, over) for over in _above(walk, at))
+    return any(link is not None and link.macvlan is not None and link.macvlan.mode == "vepa" for link in links)
+
+
+def _asked_in_vain(walk: Walk, arp: Arp) -> bool:
+    """The kernel that asks has asked for this address before, and nobody answered."""
+    asker = arp.flow.asker
+    entry = walk.namespace(asker.inode).neighbour(asker.ifindex, asker.address) if asker is not None else None
+    return entry is not None and entry.state in ("FAILED", "INCOMPLETE")
 
 
 def _ends_there(walk: Walk, arp: Arp) -> bool:
@@ -133,13 +153,6 @@ def _routed(walk: Walk, fleet: Fleet, at: Place, frame: Frame, step: int) -> boo
 def _answered(walk: Walk, fleet: Fleet, at: Place, arp: Arp, step: int) -> bool:
     """Answer for a router that is asked for its lladdr, unless the kernel has lately asked in vain."""
     waiting = walk.pending.get(arp.flow.asker, []) if arp.flow.asker is not None else []
-    entry = (
-        walk.namespace(arp.flow.asker.inode).neighbour(arp.flow.asker.ifindex, arp.tip)
-        if arp.flow.asker is not None
-        else None
-    )
-    if entry is not None and entry.state == "FAILED":
-        return False
     if not any(
         packet.dst != arp.tip and _far_nic(walk, fleet, at, packet.dst) is not None for packet, _ in waiting
     ):
