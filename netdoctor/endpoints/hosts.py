@@ -46,7 +46,7 @@ def narrowed(host: Host, given: str) -> tuple[Host, str]:
     if any(given.removeprefix("netns:") in known.names for known in host.namespaces()):
         return host, given
     near = get_close_matches(where, names, n=3, cutoff=0.5)
-    if near:
+    if near and len(names) > 1:
         raise UsageError(f"{given}: there is no host {where} here; did you mean {' or '.join(near)}?")
     some = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     raise UsageError(f"{given}: there is no host {where} here, only {some}")
