@@ -7,6 +7,7 @@ from ipaddress import ip_address
 
 from netdoctor import __version__
 from netdoctor.assemble import cause_part, path_part, question_part
+from netdoctor.beyond import left
 from netdoctor.case import Case
 from netdoctor.check import Check, Finding, explaining
 from netdoctor.facts.host import Host
@@ -17,9 +18,10 @@ from netdoctor.fix.command import enter
 from netdoctor.kernel.conversation import Ping, converse
 from netdoctor.kernel.decisive import OPEN, decisive
 from netdoctor.kernel.doubts import doubts
-from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, RuleDropped
+from netdoctor.kernel.endings import Ending, LeavesHost, NoAddress, NoRoute, RuleDropped
 from netdoctor.kernel.packet import Arp, Flow, Ip, Place
 from netdoctor.kernel.query import Witness
+from netdoctor.kernel.topology import named
 from netdoctor.kernel.walk import Walk
 from netdoctor.places import spoken
 from netdoctor.question import Question
@@ -228,14 +230,11 @@ def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
 def _beyond(walk: Walk, ending: Ending | None) -> tuple[MissingPart, ...]:
     if ending is None:
         return (MissingPart("the end of the packet", "the walk found none", "please report this network"),)
-    what = getattr(ending, "what", "what lies beyond this host")
-    ns = walk.host.namespace(ending.at.inode)
-    link = ns.link(ending.at.ifindex) if ns is not None else None
-    where = link.name if link is not None else "this namespace"
-    if isinstance(ending, NotModelled) and ending.why:
-        return (MissingPart(what, ending.why, "ask on the live host as root, or take a new snapshot there"),)
-    why = f"the packet leaves at {where}; nothing beyond it is visible here"
-    return (MissingPart(what, why, "a snapshot of the host on the other side"),)
+    if isinstance(ending, LeavesHost):
+        return (left(walk, ending),)
+    what = getattr(ending, "what", type(ending).__name__)
+    why = getattr(ending, "why", "") or f"not modelled, in {named(walk.host, ending.at.inode)}"
+    return (MissingPart(what, why, "ask on the live host as root, or take a new snapshot there"),)
 
 
 def _gone(before: Answer, after: Answer) -> bool:
