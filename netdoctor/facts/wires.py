@@ -30,28 +30,44 @@ class Wires:
     """The wires found, each a set of ports, and why each port is on it."""
 
     def __init__(self) -> None:
-        self._wire: dict[Port, list[Port]] = {}
+        self._wire: dict[Port, _Wire] = {}
         self._why: dict[Port, str] = {}
 
     def others(self, port: Port) -> tuple[Port, ...]:
         """The other ports of the wire that `port` is on."""
-        return tuple(other for other in self._wire.get(port, ()) if other != port)
+        wire = self._wire.get(port)
+        return tuple(other for other in wire.ports if other != port) if wire is not None else ()
 
     def why(self, one: Port, other: Port) -> str:
         """What speaks for the two being on one wire."""
         return self._why.get(other) or self._why.get(one, "")
 
-    def join(self, one: Port, other: Port, why: str) -> None:
-        """Put two ports, with all that are on their wires, on one wire."""
-        mine, theirs = self._wire.setdefault(one, [one]), self._wire.setdefault(other, [other])
-        for port in (one, other):
-            self._why.setdefault(port, why)
+    def leads_to(self, nic: Nic, host: str) -> bool:
+        """Whether a wire is known that joins the NIC with that host."""
+        wire = self._wire.get(nic.port)
+        return wire is not None and host in wire.hosts
+
+    def join(self, one: Nic, other: Nic, why: str) -> None:
+        """Put two NICs, with all that are on their wires, on one wire."""
+        for nic in (one, other):
+            self._why.setdefault(nic.port, why)
+            self._wire.setdefault(nic.port, _Wire(nic))
+        mine, theirs = self._wire[one.port], self._wire[other.port]
         if mine is theirs:
             return
-        small, large = sorted((mine, theirs), key=len)
-        large += small
-        for port in small:
+        small, large = sorted((mine, theirs), key=lambda wire: len(wire.ports))
+        large.ports += small.ports
+        large.hosts |= small.hosts
+        for port in small.ports:
             self._wire[port] = large
+
+
+class _Wire:
+    """One wire: its ports, and the hosts that they are of."""
+
+    def __init__(self, nic: Nic) -> None:
+        self.ports = [nic.port]
+        self.hosts = {nic.host}
 
 
 class Nic:
@@ -152,7 +168,7 @@ def _by_lladdr(nics: list[Nic], found: Wires) -> None:
         for lladdr in _heard_of(nic):
             known = holders.get(lladdr, ())
             if len(known) == 1 and known[0].host != nic.host:
-                found.join(nic.port, known[0].port, f"{nic.host} knows {lladdr} of {known[0].host}")
+                found.join(nic, known[0], f"{nic.host} knows {lladdr} of {known[0].host}")
 
 
 def _heard_of(nic: Nic) -> Iterator[str]:
@@ -179,7 +195,7 @@ def _by_subnet(nics: list[Nic], found: Wires) -> None:
             for length in (length for family, length in lengths if family == bits):
                 subnet = _subnet(address, length)
                 for other, theirs in holders.get(subnet, ())[:_MANY]:
-                    if theirs != address and not _joined(nic, other.host, nics, found):
+                    if theirs != address and nic.host != other.host and not found.leads_to(nic, other.host):
                         _join_all(
                             [(other, theirs), (nic, address)],
                             f"{address} is in {_text(subnet, theirs)}",
@@ -198,7 +214,7 @@ def _join_all(held: list[tuple[Nic, str]], why: str, found: Wires) -> None:
         for other, theirs in pivots:
             apart = nic.host == other.host or address == theirs
             if not apart and not nic.contradicts(other, theirs) and not other.contradicts(nic, address):
-                found.join(nic.port, other.port, why)
+                found.join(nic, other, why)
                 joined = True
         if not joined and len(pivots) < _MANY:
             pivots.append((nic, address))
@@ -214,15 +230,7 @@ def _by_default(nics: list[Nic], found: Wires) -> None:
         if not nic.addresses and not found.others(nic.port):
             other = next((one for one in single if one is not nic), None)
             if other is not None:
-                found.join(nic.port, other.port, f"each has one NIC, and that of {nic.host} has no address")
-
-
-def _joined(nic: Nic, host: str, nics: list[Nic], found: Wires) -> bool:
-    """Whether a wire leads from the NIC to that host already, or it is that host's own."""
-    if nic.host == host:
-        return True
-    on_it = set(found.others(nic.port))
-    return bool(on_it) and any(other.host == host and other.port in on_it for other in nics)
+                found.join(nic, other, f"each has one NIC, and that of {nic.host} has no address")
 
 
 def _subnet(address: str, length: int) -> Subnet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -26,7 +28,7 @@ def sees(ns: Ns, other: int) -> Ns:
     return ns
 
 
-def nic(inode: int, name: str, *addresses: str, **fields: object) -> Ns:
+def nic(inode: int, name: str, *addresses: str, **fields: Any) -> Ns:
     """A namespace with one NIC, eth0."""
     return Ns(inode, name).dev("eth0", *addresses, kind=None, **fields)
 
@@ -114,7 +116,7 @@ def test_one_nic_each_and_one_of_them_bare() -> None:
     assert wired(joined(a=nic(1, "a", "10.1.0.1/24"), b=two)) == set()
 
 
-def routed(**last: object) -> Fleet:
+def routed(**last: Any) -> Fleet:
     one = nic(1, "a", "10.1.0.1/24").route("default via 10.1.0.254 dev eth0")
     other = nic(1, "b", "10.2.0.2/24", **last).route("default via 10.2.0.254 dev eth0")
     return joined(a=one, b=other)
