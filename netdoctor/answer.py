@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from ipaddress import ip_address
 
+from netdoctor.beyond import left
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
 from netdoctor.facts.records import AF_INET
@@ -12,10 +12,12 @@ from netdoctor.fix.command import enter
 from netdoctor.kernel.conversation import Ping, converse
 from netdoctor.kernel.decisive import OPEN, decisive
 from netdoctor.kernel.doubts import doubts
-from netdoctor.kernel.endings import Ending, NoAddress, NotModelled
+from netdoctor.kernel.endings import Ending, LeavesHost, NoAddress
 from netdoctor.kernel.packet import Flow, Place
 from netdoctor.kernel.query import Witness
+from netdoctor.kernel.topology import named
 from netdoctor.kernel.walk import Walk
+from netdoctor.places import spoken
 from netdoctor.question import Question
 from netdoctor.report import MissingPart, Verdict
 from netdoctor.second_witness import route_differences
@@ -121,7 +123,7 @@ def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
     parts = []
     for doubt in doubts(walk):
         known = walk.namespace(doubt.at.inode).id
-        how = f"see it with: {shlex.join(enter(known, doubt.command))}"
+        how = f"see it with: {spoken(enter(known, doubt.command))}"
         parts.append(
             MissingPart(f"{doubt.what} in {known.label}", "not modelled: it may drop the packet", how)
         )
@@ -131,11 +133,8 @@ def _doubts(walk: Walk) -> tuple[MissingPart, ...]:
 def _beyond(walk: Walk, ending: Ending | None) -> tuple[MissingPart, ...]:
     if ending is None:
         return (MissingPart("the end of the packet", "the walk found none", "please report this network"),)
-    what = getattr(ending, "what", "what lies beyond this host")
-    ns = walk.host.namespace(ending.at.inode)
-    link = ns.link(ending.at.ifindex) if ns is not None else None
-    where = link.name if link is not None else "this namespace"
-    if isinstance(ending, NotModelled) and ending.why:
-        return (MissingPart(what, ending.why, "ask on the live host as root, or take a new snapshot there"),)
-    why = f"the packet leaves at {where}; nothing beyond it is visible here"
-    return (MissingPart(what, why, "a snapshot of the host on the other side"),)
+    if isinstance(ending, LeavesHost):
+        return (left(walk, ending),)
+    what = getattr(ending, "what", type(ending).__name__)
+    why = getattr(ending, "why", "") or f"not modelled, in {named(walk.host, ending.at.inode)}"
+    return (MissingPart(what, why, "ask on the live host as root, or take a new snapshot there"),)

@@ -11,7 +11,8 @@ from netdoctor.kernel.netfilter.traverse import Hit
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, Place
 from netdoctor.kernel.topology import link_at
 from netdoctor.kernel.walk import Step, Walk
-from netdoctor.pathgraph import graph, namespace_ref, node_id
+from netdoctor.pathgraph import graph, node_id
+from netdoctor.places import host_name, namespace_ref
 from netdoctor.question import End, Question
 from netdoctor.report import (
     Cause,
@@ -38,9 +39,10 @@ def cause_part(
     """Write a finding as a cause; its commands are those for the state of `host`."""
     link = link_at(host, finding.at) if finding.at.ifindex else None
     known = host.namespace(finding.at.inode)
-    fix = None
+    here, fix = host_name(host, finding.at.inode), None
     if finding.fix is not None:
-        fix = FixPart(finding.fix.summary, commands(host, finding.fix), finding.fix.risk, verified)
+        lines = tuple(run_from(here, line) for line in commands(host, finding.fix))
+        fix = FixPart(finding.fix.summary, lines, finding.fix.risk, verified)
     return Cause(
         check.code,
         check.name,
@@ -48,12 +50,12 @@ def cause_part(
         finding.explanation,
         ending.flow.leg if ending is not None else "request",
         Location(
-            host.name,
+            here,
             namespace_ref(host, finding.at.inode) if known is not None else None,
             link.name if link is not None else None,
             finding.hook,
         ),
-        tuple(Evidence(proof.statement, proof.command) for proof in finding.evidence),
+        tuple(Evidence(proof.statement, run_from(here, proof.command)) for proof in finding.evidence),
         fix,
     )
 
@@ -62,7 +64,8 @@ def endpoint_part(host: Host, end: End, address: str | None, interface: str | No
     """Write an endpoint, with the address that the kernel chose where the user fixed none."""
     namespace = namespace_ref(host, end.inode) if end.inode is not None else None
     shown = end.address or address
-    return Endpoint(end.given, end.kind, end.name, host.name, namespace, shown, end.interface or interface)
+    where = host_name(host, end.inode)
+    return Endpoint(end.given, end.kind, end.name, where, namespace, shown, end.interface or interface)
 
 
 def question_part(host: Host, question: Question, walk: Walk) -> QuestionPart:
@@ -124,7 +127,7 @@ def _step(host: Host, step: Step) -> StepPart:
     where = namespace_ref(host, step.at.inode)
     return StepPart(
         node_id(step.at),
-        host.name,
+        host_name(host, step.at.inode),
         where,
         name,
         step.stage,
@@ -147,8 +150,8 @@ def _end_step(host: Host, walk: Walk, ending: Ending) -> StepPart:
     link = link_at(host, ending.at) if ending.at.ifindex else None
     name = link.name if link is not None else None
     packet = packet_part(walk.steps[ending.step].carries)
-    where = namespace_ref(host, ending.at.inode)
-    return StepPart(node_id(ending.at), host.name, where, name, "end", slug(ending), said(ending), packet)
+    where, there = host_name(host, ending.at.inode), namespace_ref(host, ending.at.inode)
+    return StepPart(node_id(ending.at), where, there, name, "end", slug(ending), said(ending), packet)
 
 
 def packet_part(carries: Frame | Ip | Arp) -> PacketPart:

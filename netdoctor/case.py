@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+from netdoctor.facts.fleet import host_of
 from netdoctor.facts.host import Host, Namespace, NamespaceId
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import Address
@@ -44,6 +45,10 @@ class Case:
     def label(self, at: Place | int) -> str:
         """The name a person would use for the namespace."""
         return self.ns(at).id.label
+
+    def same_host(self, one: int, other: int) -> bool:
+        """Whether two namespaces are of one host: a device moves between those only."""
+        return host_of(self.id(one)) == host_of(self.id(other))
 
     def link(self, at: Place) -> Link | None:
         """The device at a place."""

@@ -12,7 +12,7 @@ import msgspec
 
 T = TypeVar("T")
 
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 
 class DocumentError(Exception):
@@ -35,7 +35,7 @@ def read(path: str | os.PathLike[str], kind: str, limit: int) -> bytes:
         with open(name, "rb") as file:
             head = file.read(2)
             file.seek(0)
-            stream: Any = gzip.GzipFile(fileobj=file) if head == _GZIP else file
+            stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
             data = stream.read(limit + 1)
     except OSError as error:
         raise DocumentError(f"cannot read {name}: {error.strerror or error}") from error

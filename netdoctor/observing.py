@@ -13,7 +13,7 @@ from netdoctor.facts.observed import Observation
 from netdoctor.kernel.endings import ObservedLoss
 from netdoctor.kernel.packet import Flow, Place
 from netdoctor.kernel.topology import link_at
-from netdoctor.pathgraph import namespace_ref
+from netdoctor.places import namespace_ref
 from netdoctor.report import Agreement, Cause, ProbePart, Spot, TapPart
 
 PLEASE = "this is a mistake of netdoctor, or something that it does not know: please send the report (--json)"

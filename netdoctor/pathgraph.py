@@ -12,18 +12,14 @@ from netdoctor.kernel.endings import Ending
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.topology import link_at, named, neighbours
 from netdoctor.kernel.walk import Walk
-from netdoctor.report import Direction, Edge, NamespaceRef, Node
+from netdoctor.places import host_name, namespace_ref
+from netdoctor.report import Direction, Edge, Node
 
 #: How many devices the search for the way not travelled looks at; a destination farther away is shown alone.
 MAX_SEARCH = 2000
 
 #: Being forwarded inside a namespace counts as this many cables: what is plugged together is shown first.
 FORWARDED = 4
-
-
-def namespace_ref(host: Host, inode: int) -> NamespaceRef:
-    """A namespace as the report names it."""
-    return NamespaceRef(named(host, inode), inode)
 
 
 def node_id(at: Place) -> str:
@@ -79,7 +75,8 @@ def _node(host: Host, at: Place, state: str) -> Node:
     kind = kind_of(link) if link is not None else "namespace"
     name = link.name if link is not None else None
     label = f"{named(host, at.inode)}: {name}" if name else named(host, at.inode)
-    return Node(node_id(at), kind, host.name, namespace_ref(host, at.inode), name, label, state)
+    where = host_name(host, at.inode)
+    return Node(node_id(at), kind, where, namespace_ref(host, at.inode), name, label, state)
 
 
 def _edges(walk: Walk, ways: dict[int, Direction], ending: Ending | None) -> list[Edge]:
@@ -93,7 +90,9 @@ def _edges(walk: Walk, ways: dict[int, Direction], ending: Ending | None) -> lis
         leg = ways.get(number)
         if leg is not None and leg not in legs:
             legs = (*legs, leg)
-        if before is None or legs != before.legs:
+        if step.stage == "wire":
+            edges[key] = Edge(*key, step.detail, "assumed", legs)
+        elif before is None or legs != before.legs:
             edges[key] = Edge(*key, step.action, "used" if legs else "visited", legs)
     if ending is not None and ending.step >= 0 and walk.steps[ending.step].at != ending.at:
         key = node_id(walk.steps[ending.step].at), node_id(ending.at), "end"

@@ -164,7 +164,8 @@ class Edge(Part, frozen=True):
     """A way from one node to another.
 
     `state` is used (by the packet, on the `legs` named), visited (by a copy or an ARP request only), broken (it ended
-    on this way) or unused (kind `wire`: cabling that the packet would have gone on by).
+    on this way), unused (kind `wire`: cabling that the packet would have gone on by) or assumed (kind `wire`: joins two
+    hosts; its label says what speaks for it).
     """
 
     source: str

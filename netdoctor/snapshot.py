@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ SCHEMA = "netdoctor.snapshot/1"
 
 #: A snapshot of 10,000 namespaces has about 400 MB; a file that claims more is not read into memory.
 LIMIT = 512 * 1024 * 1024
+
+#: How gzip-compressed data begins (RFC 1952).
+GZIP = document.GZIP
+_CLAIM = re.compile(rb'"schema"\s*:\s*"netdoctor\.snapshot/')
 
 
 class SnapshotError(document.DocumentError):
@@ -107,3 +112,8 @@ def snapshot_host(snapshot: Snapshot) -> TableHost:
 def snapshot_schema() -> dict[str, Any]:
     """Return the JSON Schema of the snapshot."""
     return msgspec.json.schema(Snapshot)
+
+
+def is_snapshot(data: bytes) -> bool:
+    """Tell whether the bytes claim to be a snapshot, of whatever version, damaged or not."""
+    return _CLAIM.search(data[:4096]) is not None

@@ -40,6 +40,8 @@ def strays(case: Case, home: int) -> list[Stray]:
             peer = case.peer(at)
             if peer is None or peer not in near or peer.inode == home or link.master:
                 continue
+            if not case.same_host(at.inode, home):
+                continue
             bare = not case.addresses(at) and not case.addresses(peer)
             if bare and _serves(case, peer) and len(case.ns(at).links()) > 2:
                 found.append(Stray(at, peer, home))
@@ -115,7 +117,7 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
 
 def _hosts(case: Case, besides: int, near_by: set[Place]) -> list[int]:
     """The namespaces round about that hold host ends of pairs, those with most of them first."""
-    others = {place.inode for place in near_by} - {besides}
+    others = {place.inode for place in near_by if case.same_host(place.inode, besides)} - {besides}
     held = {inode: len(_host_ends(case, inode)) for inode in others}
     return sorted((inode for inode, count in held.items() if count), key=lambda inode: -held[inode])[:4]
 

@@ -12,6 +12,7 @@ from netdoctor.kernel.endings import NoVtep
 from netdoctor_checks._underlay import addresses
 from netdoctor_checks._vxlan import behind, sent, target
 from netdoctor_checks._vxlan_fixes import fdb_proof, link_proof, node, remote
+from netdoctor_checks._vxlan_unseen import no_remote
 
 
 @check("VXL001")
@@ -42,9 +43,11 @@ def vxlan_fdb_missing(end: NoVtep, case: Case) -> Iterator[Finding]:
         return
     right = behind(case, end.lladdr, one.by)
     there = right or target(case, one)
+    name = case.name(end.at)
     if there is None:
+        yield no_remote(case, end.at, end.lladdr)
         return
-    name, far = case.name(end.at), case.where(there.at)
+    far = case.where(there.at)
     known = f"which is behind {far}" if right is not None else f"though {far} is where the packet should go"
     for address in addresses(case, there, one.by):
         yield Finding(

@@ -12,6 +12,7 @@ from netdoctor.kernel.endings import ArpNotAnswered, NeighbourUnresolved, NoVtep
 from netdoctor.kernel.packet import ZERO_MAC, Place
 from netdoctor_checks._vxlan import asked, owners_near, vtep
 from netdoctor_checks._vxlan_fixes import believed, fdb_proof, has_fixed
+from netdoctor_checks._vxlan_unseen import no_neighbour
 
 
 @check("VXL003")
@@ -50,6 +51,8 @@ def vxlan_neigh_missing(end: NoVtep | NeighbourUnresolved | ArpNotAnswered, case
         for place in owners_near(case, hop.address, by)
         if (v := vtep(case, place)) is not None and v.at != by.at
     ]
+    if isinstance(end, NoVtep) and not holders and not said:
+        yield no_neighbour(case, by, hop)
     for lladdr in dict.fromkeys([v.link.address for v in holders if v.link.address] + said):
         yield Finding(
             f"{case.where(by.at)} has no neighbour entry for {hop.address}, its next hop",

@@ -13,6 +13,7 @@ from netdoctor.kernel.packet import ZERO_MAC, Place, is_multicast
 from netdoctor_checks._underlay import addresses, reaches, self_remote
 from netdoctor_checks._vxlan import Vtep, asked, flooding, overlay, towards
 from netdoctor_checks._vxlan_fixes import fdb_proof, has_fixed, link_proof, remote
+from netdoctor_checks._vxlan_unseen import no_flooding
 
 
 @check("VXL011")
@@ -44,6 +45,8 @@ def vxlan_no_flood_entry(end: NoVtep | NeighbourUnresolved, case: Case) -> Itera
     for by in flooding(case, end):
         there = towards(case, hop.address, by)
         static = not by.link.master and any(has_fixed(case, v) for v in (by, *overlay(case, by)))
+        if there is None and by.link.master and isinstance(end, NoVtep):
+            yield no_flooding(case, by, hop)
         if there is None or static or by.data.proxy or reaches(case, by, there, ZERO_MAC) or _by_group(there):
             continue
         if self_remote(case, by) is not None:

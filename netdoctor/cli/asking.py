@@ -24,7 +24,7 @@ ENDPOINTS = """endpoints:
   pid:N               the namespace of a process
   host                the host's own namespace
   an address          as SRC: the namespace that owns it; as DST: that address, whoever owns it
-  ANY@HOST            the same, on the host of the snapshot
+  ANY@HOST            the same, on that host of those in the snapshots
 
 Exit codes: 0 reachable, 1 unreachable, 2 usage, 3 unknown, 70 a bug in netdoctor, 130 interrupted.
 """
@@ -62,7 +62,8 @@ def add_answer(parser: argparse.ArgumentParser, evidence: bool = True) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="answer from a snapshot; read nothing here",
+        help="answer from a snapshot, of several hosts from several: give it again, or a folder or tar archive of "
+        "them; read nothing here",
     )
     parser.add_argument("--no-probe", action="store_true", help="read only: send no packet")
     if evidence:
@@ -133,29 +134,23 @@ def _veiled(report: Report, host: Host, veil: Veil) -> Report:
 
 
 def _from_snapshot(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
-    files: list[str] = args.snapshot
-    if len(files) > 1:
-        raise UsageError(
-            "this version answers from one snapshot; several hosts at once are not supported yet"
-        )
+    from netdoctor.collection import host_of_all, load_all
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
-    from netdoctor.facts.sound import complaint
-    from netdoctor.snapshot import SnapshotError, load, snapshot_host
+    from netdoctor.snapshot import SnapshotError
 
     try:
-        snapshot = load(files[0])
+        found = load_all(args.snapshot)
+        host = host_of_all(found)
     except SnapshotError as error:
         raise UsageError(str(error)) from error
-    for facts in snapshot.namespaces:
-        if wrong := complaint(facts):
-            raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
-    host = snapshot_host(snapshot)
     question = resolve(host, request)
     report = with_evidence(diagnose(host, question), host, question, args)
     if not veil:
         return report
-    redaction = veil.over(snapshot.namespaces, [snapshot.host])
+    snapshots = [one.snapshot for one in found]
+    recorded = [facts for snapshot in snapshots for facts in snapshot.namespaces]
+    redaction = veil.over(recorded, [snapshot.host for snapshot in snapshots])
     redacted = redaction.of(report)
     veil.save(redaction)
     return redacted

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from netdoctor.endpoints.hosts import at_host, narrowed
 from netdoctor.errors import Undecidable, UsageError
+from netdoctor.facts.fleet import own_inode
 from netdoctor.facts.host import Host, NamespaceId
 from netdoctor.question import End
 
@@ -31,7 +33,7 @@ def find(host: Host, given: str, inode_at: InodeAt = nowhere) -> End:
     Raises UsageError for an unknown name, one with several matches, and a form this version does not look up;
     Undecidable for a process whose namespace may not be looked at.
     """
-    text = _without_host(host, given)
+    host, text = narrowed(host, given)
     if text == "host":
         return _host(host, given)
     kind, colon, rest = text.partition(":")
@@ -47,22 +49,12 @@ def find(host: Host, given: str, inode_at: InodeAt = nowhere) -> End:
     return _named(host, given, text)
 
 
-def _without_host(host: Host, given: str) -> str:
-    """Take `@HOST` off, where it names the host that is looked at."""
-    name, at, where = given.rpartition("@")
-    if not at:
-        return given
-    if where == host.name:
-        return name
-    if any(given.removeprefix("netns:") in ns.names for ns in host.namespaces()):
-        return given
-    raise UsageError(f"{given}: there is no host {where} here, only {host.name}")
-
-
 def _host(host: Host, given: str) -> End:
-    for ns in host.namespaces():
-        if ns.is_host:
-            return End(given=given, kind="host", name="host", inode=ns.inode)
+    found = [ns for ns in host.namespaces() if ns.is_host]
+    if len(found) > 1:
+        raise UsageError(f"{given}: every host has one: {_forms(found)}")
+    if found:
+        return End(given=given, kind="host", name=given, inode=found[0].inode)
     raise UsageError(f"{given}: the host's own namespace is not visible here; give it as netns:PATH")
 
 
@@ -71,9 +63,11 @@ def _pid(host: Host, given: str, text: str, inode_at: InodeAt) -> End:
         raise UsageError(f"{given}: a process is given as pid:N, with N a number")
     pid = int(text)
     inode = _ask(inode_at, given, f"/proc/{pid}/ns/net")
-    for ns in host.namespaces():
-        if ns.inode == inode or any(p.pid == pid for p in ns.processes):
-            return End(given=given, kind="pid", name=_pid_name(ns, pid), inode=ns.inode)
+    found = [ns for ns in host.namespaces() if ns.inode == inode or any(p.pid == pid for p in ns.processes)]
+    if len({ns.inode for ns in found}) > 1:
+        raise UsageError(f"{given} is a process on several hosts: {_forms(found, f'pid:{pid}')}")
+    if found:
+        return End(given=given, kind="pid", name=_pid_name(found[0], pid), inode=found[0].inode)
     raise UsageError(f"{given}: there is no process {pid} here")
 
 
@@ -99,7 +93,7 @@ def _netns(host: Host, given: str, text: str, inode_at: InodeAt) -> End:
     known = host.namespaces()
     path = _normal(text)
     matches = [
-        ns for ns in known if text in ns.names or path in map(_normal, ns.paths) or text == str(ns.inode)
+        ns for ns in known if text in ns.names or path in map(_normal, ns.paths) or text == str(own_inode(ns))
     ]
     if not matches and "/" in text:
         inode = _ask(inode_at, given, text)
@@ -120,15 +114,27 @@ def _one(host: Host, given: str, text: str, matches: list[NamespaceId]) -> End:
     if not matches:
         raise UsageError(_unknown(host, given, text))
     if len({ns.inode for ns in matches}) > 1:
-        forms = ", ".join(sorted(exact_form(ns, text) for ns in matches))
+        forms = _forms(matches, text)
         raise UsageError(f"{given} is the name of several namespaces: {forms}")
     ns = matches[0]
-    name = text if text in ns.names else ns.label
+    name = text if text in ns.names and "@" not in ns.label else ns.label
     return End(given=given, kind="netns", name=name, inode=ns.inode)
+
+
+def _forms(matches: list[NamespaceId], text: str | None = None) -> str:
+    """The exact forms of several namespaces; with `@HOST` the text itself may be exact enough."""
+    forms = [at_host(ns, text) if text is not None else exact_form(ns) for ns in matches]
+    if len(set(forms)) < len(forms) or "@" not in forms[0]:
+        forms = [exact_form(ns, text) for ns in matches]
+    return ", ".join(sorted(forms))
 
 
 def exact_form(ns: NamespaceId, name: str | None = None) -> str:
     """Return a form that means this namespace and no other; `name` is one that does not suffice."""
+    return at_host(ns, _exact(ns, name))
+
+
+def _exact(ns: NamespaceId, name: str | None) -> str:
     if ns.is_host:
         return "host"
     for path in ns.paths:
@@ -136,7 +142,7 @@ def exact_form(ns: NamespaceId, name: str | None = None) -> str:
             return f"netns:{path}"
     if ns.processes:
         return f"pid:{ns.processes[0].pid}"
-    return f"netns:{ns.paths[0]}" if ns.paths else f"netns:{ns.inode}"
+    return f"netns:{ns.paths[0]}" if ns.paths else f"netns:{own_inode(ns)}"
 
 
 def _unknown(host: Host, given: str, text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from netdoctor.endpoints import addresses
+from netdoctor.endpoints.hosts import narrowed
 from netdoctor.endpoints.lookup import InodeAt, exact_form, find, nowhere
 from netdoctor.errors import UsageError
 from netdoctor.facts.host import Host, Namespace, NamespaceId
@@ -43,7 +44,7 @@ def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Questi
     source_ns = _namespace(host, source)
     destination, given = _destination(host, request.destination, source, inode_at)
     family = _family(host, request, destination, given)
-    if given is None or given == addresses.parse(request.source):
+    if given is None or given == addresses.parse(narrowed(host, request.source)[1]):
         _refuse_same(source, destination)
     if given is None:
         destination = _with_address(host, destination, source_ns, family)
@@ -54,10 +55,11 @@ def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Questi
 
 
 def _source(host: Host, given: str, inode_at: InodeAt) -> End:
-    address = addresses.parse(given)
+    there, text = narrowed(host, given)
+    address = addresses.parse(text)
     if address is None:
         return find(host, given, inode_at)
-    found = addresses.owners(host, address.text)
+    found = addresses.owners(there, address.text)
     if not found:
         unseen = "; not every namespace could be read" if host.missing else ""
         raise UsageError(f"no namespace here owns the source address {given}{unseen}")
@@ -81,13 +83,14 @@ def _destination(
     host: Host, given: str, source: End, inode_at: InodeAt
 ) -> tuple[End, addresses.Given | None]:
     """Return the destination, and the address where one was given instead of a name."""
-    address = addresses.parse(given)
+    there, text = narrowed(host, given)
+    address = addresses.parse(text)
     if address is None:
         return find(host, given, inode_at), None
     if address.text.startswith("127.") or address.text == "::1":
         # Every namespace owns it; the one that is meant is the sender's.
         return End(given, "address", address.text, source.inode, address.text, "lo"), address
-    found = addresses.owners(host, address.text)
+    found = addresses.owners(there, address.text)
     if len(found) != 1:
         return End(
             given, "address", address.text, None, address.text, address.zone, _owners_note(found)

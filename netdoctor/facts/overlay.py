@@ -280,23 +280,23 @@ class OverlayHost:
     """A `Host` in which some namespaces are replaced."""
 
     def __init__(self, base: Host, replaced: dict[int, Namespace]) -> None:
-        self._base = base
+        self.base = base
         self._replaced = replaced
 
     @property
     def name(self) -> str:
         """See `Host.name`."""
-        return self._base.name
+        return self.base.name
 
     @property
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
-        return self._base.missing
+        return self.base.missing
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""
-        return self._base.namespaces()
+        return self.base.namespaces()
 
     def namespace(self, inode: int) -> Namespace | None:
         """See `Host.namespace`."""
-        return self._replaced.get(inode) or self._base.namespace(inode)
+        return self._replaced.get(inode) or self.base.namespace(inode)

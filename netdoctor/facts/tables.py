@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from ipaddress import ip_address
+from typing import TypeVar
 
 from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText, SetText
@@ -11,10 +14,10 @@ from netdoctor.facts.host import (
     Namespace,
     NamespaceFacts,
     NamespaceId,
-    covers,
     longest_first,
+    prefix_bits,
 )
-from netdoctor.facts.links import Link
+from netdoctor.facts.links import Link, Record
 from netdoctor.facts.records import (
     TABLES,
     Address,
@@ -28,10 +31,24 @@ from netdoctor.facts.records import (
 )
 from netdoctor.facts.sockets import Socket
 
+R = TypeVar("R", bound=Record)
+K = TypeVar("K")
+
+#: IP version, prefix length, and the prefix as a number.
+Prefix = tuple[int, int, int]
+
 
 def plain_end(link: Link) -> bool:
     """A pair's end that is up and nothing else: no port of a bridge, no parent of a macvlan."""
     return link.kind == "veth" and link.up and not link.master and link.promiscuity == 0
+
+
+def _grouped(records: Iterable[R], key: Callable[[R], K]) -> dict[K, list[R]]:
+    """The records by their key, each group in the order they came in."""
+    groups: dict[K, list[R]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups
 
 
 class TableNamespace:
@@ -54,11 +71,36 @@ class TableNamespace:
         return {link.name: link for link in self._facts.links}
 
     @cached_property
-    def _tables(self) -> dict[int, list[Route]]:
-        tables: dict[int, list[Route]] = {}
+    def _tables(self) -> dict[int, dict[Prefix, list[Route]]]:
+        tables: dict[int, dict[Prefix, list[Route]]] = {}
         for route in self._facts.routes:
-            tables.setdefault(route.table, []).append(route)
+            version, bits = 6 if ":" in route.dst else 4, prefix_bits(route.dst, route.prefixlen)
+            tables.setdefault(route.table, {}).setdefault((version, route.prefixlen, bits), []).append(route)
         return tables
+
+    @cached_property
+    def _lengths(self) -> dict[int, set[tuple[int, int]]]:
+        return {table: {prefix[:2] for prefix in held} for table, held in self._tables.items()}
+
+    @cached_property
+    def _by_master(self) -> dict[int | None, list[Link]]:
+        return _grouped(self._facts.links, lambda link: link.master)
+
+    @cached_property
+    def _by_kind(self) -> dict[str | None, list[Link]]:
+        return _grouped(self._facts.links, lambda link: link.kind)
+
+    @cached_property
+    def _held(self) -> dict[int, list[Address]]:
+        return _grouped(self._facts.addresses, lambda ifa: ifa.ifindex)
+
+    @cached_property
+    def _owned(self) -> dict[str, list[Address]]:
+        return _grouped(self._facts.addresses, lambda ifa: ifa.local)
+
+    @cached_property
+    def _behind(self) -> dict[str, list[FdbEntry]]:
+        return _grouped(self._facts.fdb, lambda entry: entry.lladdr)
 
     @cached_property
     def _neighbours(self) -> dict[tuple[int, str], Neighbour]:
@@ -82,21 +124,21 @@ class TableNamespace:
 
     def ports(self, master: int) -> tuple[Link, ...]:
         """See `Namespace.ports`."""
-        return tuple(link for link in self._facts.links if link.master == master)
+        return tuple(self._by_master.get(master, ()))
 
     def links_of_kind(self, kind: str) -> tuple[Link, ...]:
         """See `Namespace.links_of_kind`."""
-        return tuple(link for link in self._facts.links if link.kind == kind)
+        return tuple(self._by_kind.get(kind, ()))
 
     def addresses(self, ifindex: int | None = None) -> tuple[Address, ...]:
         """See `Namespace.addresses`."""
         if ifindex is None:
             return self._facts.addresses
-        return tuple(a for a in self._facts.addresses if a.ifindex == ifindex)
+        return tuple(self._held.get(ifindex, ()))
 
     def owners(self, address: str) -> tuple[Address, ...]:
         """See `Namespace.owners`."""
-        return tuple(a for a in self._facts.addresses if a.local == address)
+        return tuple(self._owned.get(address, ()))
 
     def indifferent(self, ifindex: int, address: str) -> bool:
         """See `Namespace.indifferent`."""
@@ -111,8 +153,12 @@ class TableNamespace:
 
     def routes_to(self, table: int, destination: str) -> tuple[Route, ...]:
         """See `Namespace.routes_to`."""
+        held, version = self._tables.get(table, {}), 6 if ":" in destination else 4
+        lengths = [length for family, length in self._lengths.get(table, ()) if family == version]
+        whole = int(ip_address(destination))
+        size = 128 if version == 6 else 32
         return longest_first(
-            r for r in self._tables.get(table, ()) if covers(r.dst, r.prefixlen, destination)
+            route for length in lengths for route in held.get((version, length, whole >> (size - length)), ())
         )
 
     def rules(self) -> tuple[Rule, ...]:
@@ -133,7 +179,7 @@ class TableNamespace:
 
     def fdb(self, ifindex: int, lladdr: str) -> tuple[FdbEntry, ...]:
         """See `Namespace.fdb`."""
-        return tuple(e for e in self._facts.fdb if e.lladdr == lladdr and ifindex in (e.ifindex, e.master))
+        return tuple(e for e in self._behind.get(lladdr, ()) if ifindex in (e.ifindex, e.master))
 
     def fdb_entries(self) -> tuple[FdbEntry, ...]:
         """See `Namespace.fdb_entries`."""

@@ -1,9 +1,13 @@
-"""How a command is run for a namespace from the host's own: `ip -n NAME`, or nsenter(1) with a file that opens it."""
+"""How a command is run for a namespace from the host's own: `ip -n NAME`, or nsenter(1) with a file that opens it.
+
+Where several hosts are looked at, a command says first which one it is for, as `@HOST`; `split` takes that off.
+"""
 
 from __future__ import annotations
 
 import os.path
 
+from netdoctor.facts.fleet import host_of
 from netdoctor.facts.host import NamespaceId
 
 Argv = tuple[str, ...]
@@ -34,7 +38,19 @@ def sysctl(ns: NamespaceId, name: str, value: str | None = None) -> Argv:
 def enter(ns: NamespaceId, words: Argv) -> Argv:
     """Any command of the host, run in the namespace."""
     path = _path(ns)
-    return words if ns.is_host or path is None else ("nsenter", f"--net={path}", *words)
+    return _on(ns, words if ns.is_host or path is None else ("nsenter", f"--net={path}", *words))
+
+
+def split(argv: Argv) -> tuple[str | None, Argv]:
+    """The host that a command is for (None where there is only one), and its words."""
+    if argv and argv[0].startswith("@"):
+        return argv[0][1:], argv[1:]
+    return None, argv
+
+
+def _on(ns: NamespaceId, words: Argv) -> Argv:
+    where = host_of(ns)
+    return words if where is None else (f"@{where}", *words)
 
 
 def target(ns: NamespaceId) -> str:
@@ -43,10 +59,8 @@ def target(ns: NamespaceId) -> str:
 
 
 def _iproute(program: str, ns: NamespaceId, arguments: tuple[str, ...]) -> Argv:
-    if ns.is_host:
-        return (program, *arguments)
-    name = _netns_name(ns)
-    return (program, "-n", name, *arguments) if name else enter(ns, (program, *arguments))
+    name = None if ns.is_host else _netns_name(ns)
+    return _on(ns, (program, "-n", name, *arguments)) if name else enter(ns, (program, *arguments))
 
 
 def _netns_name(ns: NamespaceId) -> str | None:

@@ -47,20 +47,23 @@ def decisive(walk: Walk) -> Ending | None:
     return explained(walk, ending)
 
 
-def explained(walk: Walk, ending: Ending) -> Ending:
-    """Follow an unresolved neighbour to the ending of its ARP exchange, as often as needed."""
-    for _ in range(4):
+def explained(walk: Walk, ending: Ending, depth: int = 4) -> Ending:
+    """Follow an unresolved neighbour to the ending of its ARP exchange, at most `depth` times."""
+    for left in range(depth - 1, -1, -1):
         if not isinstance(ending, NeighbourUnresolved) or ending.probes_off:
             return ending
-        deeper = _of_resolution(walk, ending.asker)
+        deeper = _of_resolution(walk, ending.asker, left)
         if deeper is None:
             return ending
         ending = deeper
     return ending
 
 
-def _of_resolution(walk: Walk, asker: Asker) -> Ending | None:
-    """The ending of the ARP exchange that explains why nobody answered, or None where simply nobody is there."""
+def _of_resolution(walk: Walk, asker: Asker, depth: int) -> Ending | None:
+    """The ending of the ARP exchange that explains why nobody answered, or None where simply nobody is there.
+
+    Where a tunnel carries the request, its packet may wait for a neighbour in turn; `depth` bounds how often.
+    """
     endings = [end for end in walk.endings if end.flow.asker == asker]
     replies = [end for end in endings if _is_reply(end)]
     if replies:
@@ -68,13 +71,15 @@ def _of_resolution(walk: Walk, asker: Asker) -> Ending | None:
     held = owners(walk.host, asker.address)
     direct = [end for end in endings if _declined(end)]
     if not held:
-        leaves = [end for end in endings if isinstance(end, OPEN)]
+        onward = [end for end in endings if isinstance(end, (*OPEN, NeighbourUnresolved))]
+        leaves = [end for end in (explained(walk, end, depth) for end in onward) if isinstance(end, OPEN)]
         own = [
             end
             for end in endings
             if end.at == Place(asker.inode, asker.ifindex) and not isinstance(end, _NOISE)
         ]
-        found = direct[:1] or own[:1] or leaves[:1]
+        lost = [end for end in endings if isinstance(end, _TUNNEL)]
+        found = direct[:1] or own[:1] or leaves[:1] or lost[:1]
         return found[0] if found else None
     useful = [
         end

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
+from netdoctor.facts.fleet import fleet_of
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Link
 from netdoctor.kernel.packet import Place
@@ -59,7 +60,7 @@ def distances(host: Host, starts: Iterable[Place], routed: bool) -> dict[Place, 
 
 
 def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
-    """The devices cabled to this one: pair, bridge, ports, parent, children, far VTEPs.
+    """The devices cabled to this one: pair, bridge, ports, parent, children, far VTEPs, what an assumed wire joins.
 
     With `routed`, the other devices of its namespace too.
     """
@@ -78,6 +79,7 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
     if link.kind == "vxlan":
         found += far_vteps(host, place, link)
     found += children(host, place)
+    found += wired(host, place)
     if routed:
         found += [
             Place(place.inode, other.index)
@@ -85,6 +87,16 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
             if other.index != link.index and not other.loopback
         ]
     return found
+
+
+def wired(host: Host, place: Place) -> list[Place]:
+    """The NICs of other hosts that are assumed to be on one wire with this device."""
+    fleet = fleet_of(host)
+    return (
+        [Place(*port) for port in fleet.wires.others((place.inode, place.ifindex))]
+        if fleet is not None
+        else []
+    )
 
 
 def children(host: Host, parent: Place, kind: str = "macvlan") -> list[Place]:
@@ -146,19 +158,19 @@ def _underlay(host: Host, place: Place, link: Link) -> int | None:
 
 
 def _cabled(host: Host, home: int | None, wanted: set[int | None]) -> set[int | None]:
-    """Of the namespaces wanted, those that pairs and macvlans join with `home`, tunnels aside."""
+    """Of the namespaces wanted, those that pairs, macvlans and wires join with `home`, tunnels aside."""
     found: set[int | None] = {home}
     queue = deque([home])
     while queue and not wanted <= found:
         inode = queue.popleft()
         ns = host.namespace(inode) if inode is not None else None
         for link in ns.links() if ns is not None and inode is not None else ():
-            if link.kind not in ("veth", "macvlan", "ipvlan"):
-                continue
-            lower = lower_of(host, Place(inode or 0, link.index), link)
-            if lower is not None and lower.inode not in found:
-                found.add(lower.inode)
-                queue.append(lower.inode)
+            place = Place(inode or 0, link.index)
+            lower = lower_of(host, place, link) if link.kind in ("veth", "macvlan", "ipvlan") else None
+            for other in (*wired(host, place), *([lower] if lower is not None else [])):
+                if other.inode not in found:
+                    found.add(other.inode)
+                    queue.append(other.inode)
     return found & wanted
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link
-from netdoctor.kernel import bridge, ip, macvlan, receive, vxlan
-from netdoctor.kernel.endings import LeavesHost, LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
+from netdoctor.kernel import bridge, ip, macvlan, receive, vxlan, wire
+from netdoctor.kernel.endings import LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
 from netdoctor.kernel.netfilter import frames
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
@@ -38,7 +38,7 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     elif link.kind == "dummy":
         walk.end(Swallowed(frame.flow, at, step))
     elif link.kind in (None, ""):
-        walk.end(LeavesHost(frame.flow, at, step, frame))
+        wire.cross(walk, at, frame, step, "nic")
     else:
         walk.end(NotModelled(frame.flow, at, step, f"{link.kind} device {link.name}"))
 
@@ -74,7 +74,7 @@ def _to_peer(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None
     ns = walk.host.namespace(peer.inode) if peer is not None else None
     other = ns.link(peer.ifindex) if ns is not None and peer is not None else None
     if peer is None or other is None:
-        walk.end(LeavesHost(frame.flow, at, step, frame, "peer"))
+        wire.cross(walk, at, frame, step, "peer")
         return
     if not other.up:
         walk.end(LinkDown(frame.flow, peer, step, frame))

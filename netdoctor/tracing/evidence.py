@@ -12,7 +12,7 @@ from netdoctor.kernel.netfilter.branch import Hit
 from netdoctor.kernel.netfilter.model import Place
 from netdoctor.kernel.netfilter.ruleset import ruleset_of
 from netdoctor.observing import PLEASE
-from netdoctor.pathgraph import namespace_ref
+from netdoctor.places import namespace_ref
 from netdoctor.report import Agreement, MissingPart, Report, TracedPacketPart, TracePart
 from netdoctor.tracing.compare import Comparison, Difference, runs
 from netdoctor.tracing.join import Joined
