@@ -12,7 +12,7 @@ from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, P
 from netdoctor.kernel.topology import link_at
 from netdoctor.kernel.walk import Step, Walk
 from netdoctor.pathgraph import graph, node_id
-from netdoctor.places import host_name, namespace_ref
+from netdoctor.places import host_name, namespace_ref, run_from
 from netdoctor.question import End, Question
 from netdoctor.report import (
     Cause,
