@@ -52,7 +52,8 @@ def translated_to_nowhere(
         if made.after.dst != back or end.flow.leg != "request":
             continue
         owned = near(case, made, made.after.dst)
-        if (owned and not isinstance(end, NotListening | MartianSource)) or (isinstance(end, NotListening) and end.near):
+        elsewhere = isinstance(end, NotListening) and bool(end.near)
+        if elsewhere or (owned and not isinstance(end, NotListening | MartianSource)):
             return  # the target is there; what listens on the port is only bound to something else
         label, old, new = case.label(made.at), made.before.dst, made.after.dst
         lacks = _lack(end)
