@@ -73,12 +73,24 @@ class Arp(Record, frozen=True):
         return 28
 
 
+class IcmpError(Record, frozen=True):
+    """What an ICMP error says, and the packet that it is about, as whoever sent the error saw it."""
+
+    type: int
+    code: int
+    proto: int
+    src: str
+    dst: str
+    sport: int
+    dport: int
+
+
 class Ip(Record, frozen=True):
     """An IPv4 packet. `size` is the datagram's length in bytes, `length` that of its largest fragment.
 
     `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
     mark, which does not leave the namespace.
-    `rerouted` is the mark by which an OUTPUT chain had it routed anew.
+    `rerouted` is the mark by which an OUTPUT chain had it routed anew. `error` makes it an ICMP error.
     """
 
     flow: Flow
@@ -103,6 +115,7 @@ class Ip(Record, frozen=True):
     ct: CtRef | None = None
     zone: int = 0
     rerouted: int | None = None
+    error: IcmpError | None = None
 
 
 class Frame(Record, frozen=True):

@@ -146,6 +146,8 @@ def _nat(
     changed = replace(packet, src=src, dst=dst, sport=sport, dport=dport)
     if changed == packet:
         return packet, step
+    if packet.error is not None:
+        changed = replace(changed, error=conntrack.restored(connection, ct.replying, packet.error))
     if passing.hook == "output" and dst != packet.dst:
         changed = replace(changed, rerouted=packet.mark)
     old, new = (packet.dst, dst) if manip == "dst" else (packet.src, src)
@@ -205,7 +207,8 @@ def _run(
 
 def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:
     """The packet as the rules of a hook see it."""
-    icmp = packet.proto == IPPROTO_ICMP
+    icmp, error = packet.proto == IPPROTO_ICMP, packet.error
+    icmp_type, icmp_code = (error.type, error.code) if error else (8 if packet.echo == "request" else 0, 0)
     # An echo request has a socket behind it; an answer is the kernel's own or another program's.
     outgoing = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
     local = outgoing and packet.echo == "request"
@@ -222,8 +225,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         proto=packet.proto,
         sport=None if icmp else packet.sport,
         dport=None if icmp else packet.dport,
-        icmp_type=(8 if packet.echo == "request" else 0) if icmp else None,
-        icmp_code=0 if icmp else None,
+        icmp_type=icmp_type if icmp else None,
+        icmp_code=icmp_code if icmp else None,
         tcp_flags=packet.flags,
         ttl=packet.ttl,
         length=packet.length,
