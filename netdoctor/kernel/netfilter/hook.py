@@ -78,7 +78,7 @@ def _track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple
         step = _recall(walk, ns, at, packet, table, step)
     known = len(table)
     tracked = conntrack.track(table, packet, packet.zone)
-    if len(table) > known and pieces.tracks(ns) and (limits := conntrack.exhausted(ns)):
+    if len(table) > known and (limits := conntrack.exhausted(ns)) and pieces.tracks(ns):
         walk.end(TableFull(packet.flow, at, step, packet, *limits))
         return None
     entry = table.index(tracked.connection) if tracked.connection is not None else -1
