@@ -44,13 +44,15 @@ def translated_to_nowhere(
         if made.after.dst != back or end.flow.leg != "request":
             continue
         owned = near(case, made, made.after.dst)
-        refused = isinstance(end, NotListening)
-        if (owned and not refused) or (isinstance(end, NotListening) and end.near):
+        refused, taken = isinstance(end, NotListening), bool(case.ns(made.at).owners(made.before.dst))
+        if (owned and not refused and not taken) or (isinstance(end, NotListening) and end.near):
             return  # the target is there; what listens on the port is only bound to something else
         label, old, new = case.label(made.at), made.before.dst, made.after.dst
         lacks = (
             f"nothing listens on port {end.port} there"
             if isinstance(end, NotListening)
+            else f"{case.label(end.at)} does not send it there"
+            if owned
             else "nobody has that address"
         )
         title = f"{made.text} in {label} translates {old} to {new}, and {lacks}: {made.hit.text}"
