@@ -19,11 +19,11 @@ from netdoctor.kernel.packet import Place
 from netdoctor_checks._retargeting import near, other_targets
 from netdoctor_checks._translations import destination, shown, translations
 
+Undelivered = NoRoute | NeighbourUnresolved | NotListening | ArpNotAnswered | ForwardingOff | MartianSource
+
 
 @check("NAT002")
-def translated_to_nowhere(
-    end: NoRoute | NeighbourUnresolved | NotListening | ArpNotAnswered | ForwardingOff | MartianSource, case: Case
-) -> Iterator[Finding]:
+def translated_to_nowhere(end: Undelivered, case: Case) -> Iterator[Finding]:
     """The destination is translated to an address that nobody has, or where nothing listens.
 
     ## What it means
@@ -53,10 +53,11 @@ def translated_to_nowhere(
             continue
         owned = near(case, made, made.after.dst)
         elsewhere = isinstance(end, NotListening) and bool(end.near)
-        if elsewhere or (owned and not isinstance(end, NotListening | MartianSource)):
+        reached = owned and not case.ns(made.at).owners(made.before.dst)
+        if elsewhere or (reached and not isinstance(end, NotListening | MartianSource)):
             return  # the target is there; what listens on the port is only bound to something else
         label, old, new = case.label(made.at), made.before.dst, made.after.dst
-        lacks = _lack(end)
+        lacks = _lack(end, case, owned)
         title = f"{made.text} in {label} translates {old} to {new}, and {lacks}: {made.hit.text}"
         explanation = f"The packet for {old} was given the destination {new} in {label}; {lacks}."
         proofs = [shown(case, made)]
@@ -70,7 +71,9 @@ def translated_to_nowhere(
         return
 
 
-def _lack(end: NoRoute | NeighbourUnresolved | NotListening | ArpNotAnswered | ForwardingOff | MartianSource) -> str:
+def _lack(end: Undelivered, case: Case, owned: bool) -> str:
     if isinstance(end, NotListening):
         return f"nothing listens on port {end.port} there"
-    return "that is the sender itself" if isinstance(end, MartianSource) else "nobody has that address"
+    if isinstance(end, MartianSource):
+        return "that is the sender itself"
+    return f"{case.label(end.at)} does not send it there" if owned else "nobody has that address"
