@@ -60,7 +60,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
         if base is not None and where is not None:
             gone = _filter(walk, ns, at, packet, passing, rules, base, where, step)
         elif priority == CONNTRACK:
-            gone = _track(walk, at, packet), step
+            gone = track(walk, at, packet), step
         else:
             gone = _nat(walk, ns, at, packet, passing, rules, natted, step)
         if gone is None:
@@ -69,7 +69,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
     return packet, step
 
 
-def _track(walk: Walk, at: Place, packet: Ip) -> Ip:
+def track(walk: Walk, at: Place, packet: Ip) -> Ip:
     """nf_conntrack_in(), unless a raw rule said not to, or a bridge has done it already."""
     if packet.ct is not None:
         return packet
