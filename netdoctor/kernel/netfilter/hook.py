@@ -237,7 +237,7 @@ def altered(payload: Ip | Arp, at: Place, hit: Hit, step: int) -> NotModelled:
     """The ending of a packet of which a rule may make another one."""
     spot = hit.place
     what = f"rule {hit.number} of chain {spot.chain} ({spot.family} {spot.table}): {hit.text}"
-    return NotModelled(payload.flow, at, step, what)
+    return NotModelled(payload.flow, at, step, what, "the rule may send the packet elsewhere, answer it or rewrite it")
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:

@@ -116,5 +116,8 @@ def _exceptions(name: str, view: View) -> tuple[tuple[str, ...], ...]:
 
 def _to(statement: m.TranslateByMap, value: tuple[str, int | None]) -> m.Translate:
     address, port = value
+    network, slash, length = address.partition("/")
+    if slash:
+        return m.Translate("netmap", network=(network, int(length)))
     addresses = (address, address) if address else None
     return m.Translate(statement.kind, addresses=addresses, ports=None if port is None else (port, port))
