@@ -64,7 +64,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
         if base is not None and where is not None:
             gone = _filter(walk, ns, at, packet, passing, rules, base, where, step)
         elif priority == CONNTRACK:
-            gone = _track(walk, ns, at, packet, step)
+            gone = track(walk, ns, at, packet, step)
         else:
             gone = _nat(walk, ns, at, packet, passing, rules, natted, step)
         if gone is None:
@@ -73,7 +73,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
     return packet, step
 
 
-def _track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple[Ip, int] | None:
+def track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple[Ip, int] | None:
     """nf_conntrack_in(), unless a raw rule said not to, or a bridge has done it already."""
     if packet.ct is not None:
         return packet, step
@@ -285,7 +285,7 @@ def altered(payload: Ip | Arp, at: Place, hit: Hit, step: int) -> NotModelled:
     """The ending of a packet of which a rule may make another one."""
     spot = hit.place
     what = f"rule {hit.number} of chain {spot.chain} ({spot.family} {spot.table}): {hit.text}"
-    return NotModelled(payload.flow, at, step, what)
+    return NotModelled(payload.flow, at, step, what, "the rule may send the packet elsewhere, answer it or rewrite it")
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
