@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 #: An installed program has its bytecode; a shell that forbids Python to write it would have it compiled at every start.
@@ -30,18 +29,34 @@ def ask(*words: str) -> Cost:
 
 
 def run(*command: str) -> Cost:
-    """Run a command to its end. Raises SystemExit where it fails."""
+    """Run a command to its end, from a small process: a child's peak begins with what its parent has.
+
+    Raises SystemExit where it fails.
+    """
+    done = subprocess.run(
+        (sys.executable, __file__, *command), stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"bench: {' '.join(command)}: exit code {done.returncode}, expected 0")
+    return Cost(*map(float, done.stdout.split()))
+
+
+def quickest(costs: Sequence[Cost]) -> Cost:
+    """Return the least of each: whatever else a machine does only adds to it."""
+    return Cost(*(min(values) for values in zip(*costs, strict=True)))
+
+
+def _measured(command: Sequence[str]) -> int:
+    """Run a command, print its cost, and return its exit code."""
     with open(os.devnull, "wb") as nowhere:
         begin = time.perf_counter()
-        child = subprocess.Popen(command, stdout=nowhere, env=ENVIRONMENT)
+        child = subprocess.Popen(command, stdout=nowhere)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - begin
+    print(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
     child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise SystemExit(f"bench: {' '.join(command)}: exit code {child.returncode}, expected 0")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return child.returncode
 
 
-def middle(costs: Sequence[Cost]) -> Cost:
-    """Return the medians."""
-    return Cost(*(median(values) for values in zip(*costs, strict=True)))
+if __name__ == "__main__":
+    sys.exit(_measured(sys.argv[1:]))
