@@ -6,7 +6,7 @@ their order, so that the last one seen says how far the packet came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from netdoctor.facts.links import Record
@@ -88,7 +88,9 @@ def predicted(way: Way, watched: Sequence[int]) -> list[Crossing]:
     if isinstance(final, RuleDropped) and final.hook == "input" and walk.steps[last].action == "up":
         chain.pop()  # the bridge's own input hook comes before its device receives the frame (br_pass_frame_up())
     steps = [walk.steps[number] for number in chain]
-    if isinstance(final, NeighbourUnresolved) and any(_in_bridge(step) and step.at == final.at for step in steps):
+    if isinstance(final, NeighbourUnresolved) and any(
+        _in_bridge(step) and step.at == final.at for step in steps
+    ):
         # A new destination behind the same bridge is resolved before the frame goes on, up or anywhere.
         steps = [step for step in steps if step.at != final.at]
     return [crossing for step in steps for crossing in _crossings(step) if crossing.at.inode in taps]
@@ -99,6 +101,12 @@ def _in_bridge(step: Step) -> bool:
     return step.stage == "nat" and isinstance(step.carries, Ip) and step.carries.physin is not None
 
 
+def step_of(way: Way, crossing: Crossing) -> int:
+    """Return the number of the step that makes a crossing, the first step where none does."""
+    numbers = (number for number, step in enumerate(way.walk.steps) if crossing in _crossings(step))
+    return next(numbers, 0)
+
+
 def _waiting(walk: Walk, ending: Ending) -> Ending | None:
     """The ending of the packet for whose sake the neighbour resolution that `ending` ended was made."""
     asker = ending.flow.asker
@@ -107,7 +115,7 @@ def _waiting(walk: Walk, ending: Ending) -> Ending | None:
     )
 
 
-def _crossings(step: Step) -> Iterable[Crossing]:
+def _crossings(step: Step) -> Iterator[Crossing]:
     """What taps see of one step: nothing of a neighbour resolution, both directions of the loopback device."""
     if step.carries.flow.arp:
         return
