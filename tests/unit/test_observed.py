@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from netdoctor.agreement import Crossing, Way, judge, predicted
-from netdoctor.diagnosis import ask, diagnose
+from netdoctor.answer import ask
+from netdoctor.diagnosis import diagnose
 from netdoctor.facts.host import Missing
 from netdoctor.facts.observed import KernelDrop, Kind, Observation, Sighting
 from netdoctor.kernel.packet import Place
