@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from netdoctor.endpoints import Request
     from netdoctor.facts.host import Host
     from netdoctor.report import Report
+    from netdoctor.snapshot import Snapshot
 
 ENDPOINTS = """endpoints:
   NAME                a named network namespace
@@ -123,16 +124,9 @@ def _from_snapshot(request: Request, files: list[str], veil: Veil) -> Report:
         )
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
-    from netdoctor.facts.sound import complaint
-    from netdoctor.snapshot import SnapshotError, load, snapshot_host
+    from netdoctor.snapshot import snapshot_host
 
-    try:
-        snapshot = load(files[0])
-    except SnapshotError as error:
-        raise UsageError(str(error)) from error
-    for facts in snapshot.namespaces:
-        if wrong := complaint(facts):
-            raise UsageError(f"{files[0]} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
+    snapshot = load_snapshot(files[0])
     host = snapshot_host(snapshot)
     question = resolve(host, request)
     if not veil:
@@ -141,6 +135,21 @@ def _from_snapshot(request: Request, files: list[str], veil: Veil) -> Report:
     report = diagnose(snapshot_host(redaction.of(snapshot)), redaction.of(question))
     veil.save(redaction)
     return report
+
+
+def load_snapshot(file: str) -> Snapshot:
+    """Read a snapshot. Raises UsageError for one that cannot be read, or holds what no kernel gives."""
+    from netdoctor.facts.sound import complaint
+    from netdoctor.snapshot import SnapshotError, load
+
+    try:
+        snapshot = load(file)
+    except SnapshotError as error:
+        raise UsageError(str(error)) from error
+    for facts in snapshot.namespaces:
+        if wrong := complaint(facts):
+            raise UsageError(f"{file} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
+    return snapshot
 
 
 def written(report: Report, args: argparse.Namespace) -> None:

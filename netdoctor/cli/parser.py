@@ -23,6 +23,7 @@ COMMANDS = {
         "why SRC cannot connect to a TCP or UDP port of DST",
     ),
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
+    "map": ("netdoctor.cli.map", "the namespaces of this host, and what is cabled to what"),
     "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),

@@ -25,7 +25,7 @@ _RANGE = re.compile(rf"(?<![\w.])({V4}|{V6})-({V4}|{V6})")
 _JSON_RANGE = re.compile(r'"range": ?\["([0-9A-Fa-f:.]+)", ?"([0-9A-Fa-f:.]+)"\]')
 _JSON_PREFIX = re.compile(r'"addr": ?"([0-9A-Fa-f:.]+)", ?"len": ?(\d+)')
 _WHOLE_NETS = re.compile(r'NETMAP|"netmap"|"type_flags"')
-_START = r"(?<![\w.])"
+_START = r"(?<![A-Za-z0-9.])"
 _TEXT = re.compile(_START + ANY.pattern)
 
 #: Docker and others write an IPv4 address into an lladdr behind 02:42, and the fix for such a one that is there twice
