@@ -16,6 +16,10 @@ SCHEMA = "netdoctor.map/1"
 Joint = Literal["pair", "port", "parent", "tunnel", "underlay"]
 
 
+#: Kinds of device that stand on another one, of their own or another namespace.
+STACKED = ("macvlan", "macvtap", "ipvlan", "vlan", "vxlan", "geneve", "ipip", "sit", "gre", "wireguard")
+
+
 class MapDevice(Part, frozen=True):
     """A device. `id` is inode/ifindex; `notes` are what a person wants to know of it: addresses, VNI, mode."""
 

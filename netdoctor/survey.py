@@ -8,14 +8,11 @@ from datetime import UTC, datetime
 from netdoctor import __version__
 from netdoctor.facts.host import Host, Namespace, NamespaceId
 from netdoctor.facts.links import Link
-from netdoctor.hostmap import SCHEMA, HostMap, Joint, MapDevice, MapEdge, MapNamespace
+from netdoctor.hostmap import SCHEMA, STACKED, HostMap, Joint, MapDevice, MapEdge, MapNamespace
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.topology import far_vteps, lower_of
 from netdoctor.pathgraph import kind_of, namespace_ref, node_id
 from netdoctor.report import MissingPart, Tool
-
-#: Kinds of device that stand on another one of this or another namespace.
-_STACKED = ("macvlan", "macvtap", "ipvlan", "vlan", "vxlan", "geneve", "ipip", "sit", "gre", "wireguard")
 
 
 def survey(host: Host) -> HostMap:
@@ -85,15 +82,26 @@ def _edges(host: Host, entry: NamespaceId, ns: Namespace) -> Iterator[MapEdge]:
         at = Place(entry.inode, link.index)
         if link.master and ns.link(link.master) is not None:
             yield _edge(Place(entry.inode, link.master), at, "port", link.slave_kind or "")
-        lower = lower_of(host, at, link)
+        lower = _lower(host, at, link)
         if lower is not None and _seen(host, lower):
             if link.kind == "veth":
                 yield _edge(at, lower, "pair", "")
-            elif link.kind in _STACKED:
+            elif link.kind in STACKED:
                 yield _edge(at, lower, "underlay" if link.kind == "vxlan" else "parent", link.kind or "")
         if link.kind == "vxlan" and link.vxlan is not None:
             for far in far_vteps(host, at, link):
                 yield _edge(at, far, "tunnel", f"VNI {link.vxlan.vni}")
+
+
+def _lower(host: Host, at: Place, link: Link) -> Place | None:
+    """What a device stands on; a VXLAN names it apart from its peer's namespace."""
+    if link.vxlan is None:
+        return lower_of(host, at, link)
+    ns = host.namespace(at.inode)
+    inode: int | None = at.inode
+    if ns is not None and link.link_netnsid is not None:
+        inode = ns.peer_namespace(link.link_netnsid)
+    return Place(inode, link.vxlan.link) if inode is not None and link.vxlan.link else None
 
 
 def _seen(host: Host, at: Place) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from netdoctor.hostmap import HostMap, MapDevice, MapNamespace
+from netdoctor.hostmap import STACKED, HostMap, MapDevice, MapNamespace
 from netdoctor.render.drawing.topology import on_trunk, worth
 from netdoctor.render.sanitize import cleaned
 from netdoctor.render.style import Style
@@ -92,8 +92,15 @@ def _told(device: MapDevice, part: MapNamespace, chart: _Chart) -> str:
         if key in chart.trunk and not (kind == "port" and device.kind == "bridge"):
             other, far = chart.devices[key]
             where = "" if other is part else f" in {other.namespace.name}"
-            words.append(f"{_WORDS[kind]} {far.name}{where}")
+            words.append(f"{_word(kind, device)} {far.name}{where}")
     return f"{device.name:<12}  {', '.join(words)}"
+
+
+def _word(kind: str, device: MapDevice) -> str:
+    """How a device is joined, seen from it: what stands on another is on it, and that other is under it."""
+    if kind in ("parent", "underlay") and device.kind not in STACKED:
+        return "carries"
+    return _WORDS[kind]
 
 
 def _branch(key: str, before: str, chart: _Chart, style: Style) -> str:

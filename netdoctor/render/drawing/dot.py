@@ -13,6 +13,7 @@ _WAYS: dict[Way, str] = {
     "broken": 'color="#cf222e", penwidth=2, arrowhead=tee',
     "copy": 'color="#8c959f", style=dotted',
     "cable": 'color="#8c959f", dir=none',
+    "tunnel": 'color="#8250df", style=dashed, dir=none',
     "unused": 'color="#8c959f", style=dashed, dir=none',
 }
 

@@ -14,6 +14,7 @@ _WAYS: dict[Way, str] = {
     "broken": '--x|"ends on this way"|',
     "copy": "-.->",
     "cable": "---",
+    "tunnel": '-.-|"tunnel"|',
     "unused": '-.-|"not travelled"|',
 }
 

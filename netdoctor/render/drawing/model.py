@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 #: How a way is drawn: the request's, the reply's, a copy's (flooding, ARP), one the packet ended on, a cable, and
-#: forwarding that did not happen.
-Way = Literal["request", "reply", "copy", "broken", "cable", "unused"]
+#: forwarding that did not happen; the ends of a tunnel.
+Way = Literal["request", "reply", "copy", "broken", "cable", "unused", "tunnel"]
 
 #: Every way in words, in the order of a legend.
 WAYS: dict[Way, str] = {
@@ -19,6 +19,7 @@ WAYS: dict[Way, str] = {
     "copy": "copies and ARP only",
     "cable": "cable",
     "unused": "forwarding, not travelled",
+    "tunnel": "tunnel",
 }
 
 

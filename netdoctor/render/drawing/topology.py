@@ -38,9 +38,7 @@ def map_diagram(chart: HostMap) -> Diagram:
     left_out = len(drawn) - MAX_DEVICES
     about = f"{left_out} more devices are not drawn" if left_out > 0 else ""
     bonds = tuple(
-        Bond(
-            edge.source, edge.target, "unused" if edge.kind in ("tunnel", "underlay") else "cable", edge.kind
-        )
+        Bond(edge.source, edge.target, "tunnel" if edge.kind == "tunnel" else "cable", edge.kind)
         for edge in sorted(chart.edges, key=lambda edge: _ORDER[edge.kind])
     )
     spaces = len(chart.namespaces)
