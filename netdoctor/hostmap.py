@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from netdoctor.report import MissingPart, NamespaceRef, Part, Tool
 
 SCHEMA = "netdoctor.map/1"
@@ -63,3 +65,8 @@ class HostMap(Part, frozen=True):
     namespaces: tuple[MapNamespace, ...]
     edges: tuple[MapEdge, ...]
     missing: tuple[MissingPart, ...]
+
+
+def map_schema() -> dict[str, object]:
+    """Return the JSON Schema of the map."""
+    return msgspec.json.schema(HostMap)

@@ -11,6 +11,8 @@ from netdoctor.facts.links import Link
 from netdoctor.hostmap import SCHEMA, STACKED, HostMap, Joint, MapDevice, MapEdge, MapNamespace
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.topology import far_vteps, lower_of
+from netdoctor.kernel.transmit import has_carrier
+from netdoctor.kernel.walk import Walk
 from netdoctor.pathgraph import kind_of, namespace_ref, node_id
 from netdoctor.report import MissingPart, Tool
 
@@ -18,9 +20,10 @@ from netdoctor.report import MissingPart, Tool
 def survey(host: Host) -> HostMap:
     """Return the map of everything that is visible of `host`."""
     known = [(entry, ns) for entry in host.namespaces() if (ns := host.namespace(entry.inode)) is not None]
-    edges = {
-        frozenset((edge.source, edge.target)): edge for entry, ns in known for edge in _edges(host, entry, ns)
-    }
+    edges: dict[frozenset[str], MapEdge] = {}
+    for entry, ns in known:
+        for edge in _edges(host, entry, ns):
+            edges.setdefault(frozenset((edge.source, edge.target)), edge)  # a pair is seen from both ends
     stood_on = {edge.target for edge in edges.values() if edge.kind in ("parent", "underlay")}
     return HostMap(
         SCHEMA,
@@ -41,29 +44,32 @@ def _namespace(host: Host, entry: NamespaceId, ns: Namespace, stood_on: set[str]
     )
     # a namespace into which several pairs lead hangs others together too: a router, a node without a bridge
     pairs = sum(link.kind == "veth" and link.link_netnsid is not None for link in links)
-    devices = tuple(_device(entry, ns, link) for link in links)
+    walk = Walk(host)
+    devices = tuple(_device(walk, entry, ns, link) for link in links)
     return MapNamespace(namespace_ref(host, entry.inode), host.name, entry.is_host, hub or pairs > 2, devices)
 
 
-def _device(entry: NamespaceId, ns: Namespace, link: Link) -> MapDevice:
+def _device(walk: Walk, entry: NamespaceId, ns: Namespace, link: Link) -> MapDevice:
+    at = Place(entry.inode, link.index)
+    carrier = has_carrier(walk, at, link)
     addresses = tuple(f"{held.local}/{held.prefixlen}" for held in ns.addresses(link.index))
     return MapDevice(
-        node_id(Place(entry.inode, link.index)),
+        node_id(at),
         link.name,
         kind_of(link),
         link.up,
-        link.carrier,
+        carrier,
         link.mtu,
         link.address,
         addresses,
-        tuple(_notes(link)),
+        tuple(_notes(link, carrier)),
     )
 
 
-def _notes(link: Link) -> Iterator[str]:
+def _notes(link: Link, carrier: bool) -> Iterator[str]:
     if not link.up:
         yield "down"
-    elif not link.carrier and not link.loopback:
+    elif not carrier and not link.loopback:
         yield "no carrier"
     if link.vxlan is not None:
         remote = f", group {link.vxlan.group}" if link.vxlan.group else ""

@@ -60,8 +60,8 @@ def _classes(diagram: Diagram, ids: dict[str, str]) -> Iterator[str]:
 
 
 def _comment(text: str) -> str:
-    """Return text for a comment line: no braces, which would be a directive."""
-    return visible(text).replace("{", "(").replace("}", ")")
+    """Return text for a comment line, without anything that a directive or markup is made of."""
+    return _UNSAFE.sub(" ", visible(text))
 
 
 def _quoted(*lines: str) -> str:

@@ -16,9 +16,9 @@ WAYS: dict[Way, str] = {
     "request": "request",
     "reply": "reply",
     "broken": "ends on this way",
-    "copy": "copies and ARP only",
+    "copy": "copies, ARP",
     "cable": "cable",
-    "unused": "forwarding, not travelled",
+    "unused": "not forwarded",
     "tunnel": "tunnel",
 }
 

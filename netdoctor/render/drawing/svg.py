@@ -59,7 +59,7 @@ def _legend(diagram: Diagram, y: int) -> Iterator[str]:
     x = MARGIN
     present = {bond.way for bond in diagram.bonds}
     for way, words in WAYS.items():
-        if way in present:
+        if way in present and way != "broken":  # its cross says it
             yield line([(x, y), (x + 34, y)], way)
             yield from arrow((x + 34, y), (1, 0), way)
             yield text(x + 42, y + 4, words, "faint")
