@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdoctor.render.drawing.model import WAYS, Bond, Diagram, Vertex, Way, foremost, shortened
+from netdoctor.render.drawing.model import WAYS, Bond, Diagram, Vertex, Way, foremost, room, shortened
 from netdoctor.render.sanitize import visible
 
 _WAYS: dict[Way, str] = {
@@ -48,7 +48,10 @@ def render_dot(diagram: Diagram) -> str:
 
 
 def _vertex(vertex: Vertex) -> str:
-    notes = [f"{note.sign} {shortened(note.text, 80)}".strip() for note in foremost(vertex.notes, MAX_NOTES)]
+    notes = [
+        f"{note.sign} {shortened(note.text, room(note))}".strip()
+        for note in foremost(vertex.notes, MAX_NOTES)
+    ]
     head = f"{vertex.label} ({vertex.kind})" if vertex.kind else vertex.label
     return f"label={_quoted(head, *notes)}{_STATES.get(vertex.state, '')}"
 

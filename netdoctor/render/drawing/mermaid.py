@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netdoctor.render.drawing.model import Diagram, Vertex, Way, foremost, shortened
+from netdoctor.render.drawing.model import Diagram, Vertex, Way, foremost, room, shortened
 from netdoctor.render.sanitize import visible
 
 _WAYS: dict[Way, str] = {
@@ -48,7 +48,7 @@ def _told(vertex: Vertex) -> Iterator[str]:
     mark = "╳ " if vertex.state == "ended" else ""
     yield f"{mark}{vertex.label} ({vertex.kind})" if vertex.kind else f"{mark}{vertex.label}"
     for note in foremost(vertex.notes, MAX_NOTES):
-        yield f"{note.sign} {shortened(note.text, 70)}".strip()
+        yield f"{note.sign} {shortened(note.text, room(note))}".strip()
 
 
 def _classes(diagram: Diagram, ids: dict[str, str]) -> Iterator[str]:

@@ -79,6 +79,11 @@ def foremost(notes: Sequence[Note], most: int) -> list[Note]:
     return [notes[number] for number in sorted(chosen)]
 
 
+def room(note: Note) -> int:
+    """Return how many characters of a note stand in a box: where a leg ends, its whole sentence."""
+    return 200 if note.sign in ENDS else 72
+
+
 def shortened(text: str, longest: int) -> str:
     """Return `text`, cut with an ellipsis where it is longer than `longest` characters."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
