@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from netdoctor.redact.addresses import ANY, Addresses
+from netdoctor.redact.addresses import Addresses
+from netdoctor.redact.known import ANY
 from netdoctor.redact.names import Names
 
 #: What runs on without a blank or a bracket; names hold none as a rule, and those that do are looked for as they are.
