@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netdoctor.endpoints import Request
     from netdoctor.facts.host import Host
     from netdoctor.report import Report
+    from netdoctor.snapshot import Snapshot
 
 ENDPOINTS = """endpoints:
   NAME                a named network namespace
@@ -154,6 +155,21 @@ def _from_snapshot(request: Request, args: argparse.Namespace, veil: Veil) -> Re
     redacted = redaction.of(report)
     veil.save(redaction)
     return redacted
+
+
+def load_snapshot(file: str) -> Snapshot:
+    """Read a snapshot. Raises UsageError for one that cannot be read, or holds what no kernel gives."""
+    from netdoctor.facts.sound import complaint
+    from netdoctor.snapshot import SnapshotError, load
+
+    try:
+        snapshot = load(file)
+    except SnapshotError as error:
+        raise UsageError(str(error)) from error
+    for facts in snapshot.namespaces:
+        if wrong := complaint(facts):
+            raise UsageError(f"{file} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
+    return snapshot
 
 
 def written(report: Report, args: argparse.Namespace) -> None:
