@@ -101,16 +101,18 @@ def _live(request: Request) -> Report:
 
 
 def _from_snapshot(request: Request, files: list[str]) -> Report:
+    from netdoctor.cli.limit import limited
     from netdoctor.collection import host_of_all, load_all
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
     from netdoctor.snapshot import SnapshotError
 
-    try:
-        host = host_of_all(load_all(files))
-    except SnapshotError as error:
-        raise UsageError(str(error)) from error
-    return diagnose(host, resolve(host, request))
+    with limited():
+        try:
+            host = host_of_all(load_all(files))
+        except SnapshotError as error:
+            raise UsageError(str(error)) from error
+        return diagnose(host, resolve(host, request))
 
 
 def _rendered(report: Report, args: argparse.Namespace) -> str:
