@@ -136,7 +136,7 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
         raise SnapshotError(f"{name} has schema version {found[1][:20]}; this netdoctor reads version 1")
     try:
         return msgspec.json.decode(data, type=Snapshot)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SnapshotError(f"{name} is damaged: {_one_line(error)}") from error
 
 
