@@ -13,7 +13,8 @@ from netdoctor.kernel.packet import Place
 from netdoctor.kernel.topology import far_vteps, lower_of
 from netdoctor.kernel.transmit import has_carrier
 from netdoctor.kernel.walk import Walk
-from netdoctor.pathgraph import kind_of, namespace_ref, node_id
+from netdoctor.pathgraph import kind_of, node_id
+from netdoctor.places import namespace_ref
 from netdoctor.report import MissingPart, Tool
 
 

@@ -21,7 +21,7 @@ from netdoctor.kernel.packet import (
     Place,
 )
 from netdoctor.kernel.sysctls import local_ports, number
-from netdoctor.kernel.walk import Walk
+from netdoctor.kernel.walk import MAX_STEPS, Walk
 
 PROTOCOLS = {"icmp": IPPROTO_ICMP, "tcp": IPPROTO_TCP, "udp": IPPROTO_UDP}
 WORDS = {"icmp": "echo request", "tcp": "SYN", "udp": "datagram"}
@@ -57,7 +57,7 @@ def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
     """Walk the conversation once for each combination of choices; returns the walks, and whether they are all."""
     walks: list[Walk] = []
     scripts: list[tuple[int, ...]] = [()]
-    while scripts and len(walks) < MAX_WALKS:
+    while scripts and len(walks) < MAX_WALKS and sum(len(walk.steps) for walk in walks) < MAX_STEPS:
         script = scripts.pop()
         walk = Walk(host, script, exact=False)
         _run(walk, ping)

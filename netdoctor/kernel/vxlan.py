@@ -47,11 +47,18 @@ def encapsulate(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not entries:
         walk.end(NoVtep(frame.flow, at, parent, frame.dst, frame))
         return
-    for entry in entries:
-        if entry.nh_id is not None:
-            walk.end(NotModelled(frame.flow, at, parent, f"FDB nexthop group {entry.nh_id} on {link.name}"))
-        else:
-            _to_remote(walk, at, link, data, entry, frame, parent)
+    if walk.nested > XMIT_RECURSION_LIMIT:
+        walk.end(VxlanNotSent(frame.flow, at, parent, "loop", entries[0].dst or "", frame, entries[0]))
+        return
+    walk.nested += 1
+    try:
+        for entry in entries:
+            if entry.nh_id is not None:
+                walk.end(NotModelled(frame.flow, at, parent, f"FDB nexthop group {entry.nh_id} on {link.name}"))
+            else:
+                _to_remote(walk, at, link, data, entry, frame, parent)
+    finally:
+        walk.nested -= 1
 
 
 def remotes(walk: Walk, ns: Namespace, at: Place, lladdr: str) -> list[FdbEntry]:
