@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import io
 import os
 import re
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -110,13 +111,27 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
 
 def _read(name: str) -> bytes:
     with open(name, "rb") as file:
-        head = file.read(2)
-        file.seek(0)
-        stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
-        data = stream.read(LIMIT + 1)
+        return _expanded(file, name)
+
+
+def _expanded(file: IO[bytes], name: str) -> bytes:
+    head = file.read(2)
+    file.seek(0)
+    stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
+    data = stream.read(LIMIT + 1)
     if len(data) > LIMIT:
         raise SnapshotError(f"{name} is larger than {LIMIT >> 20} MiB, which no snapshot is")
     return bytes(data)
+
+
+def expand(data: bytes, name: str) -> bytes:
+    """Return the JSON of a snapshot's bytes, compressed or not, once it has proved to be one. Raises SnapshotError."""
+    try:
+        plain = _expanded(io.BytesIO(data), name)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SnapshotError(f"{name} is truncated or damaged: {_one_line(error)}") from error
+    decode(plain, name)
+    return plain
 
 
 def decode(data: bytes, name: str = "the snapshot") -> Snapshot:

@@ -26,14 +26,27 @@ def register(subparsers: Subparsers) -> None:
         "-o",
         dest="file",
         metavar="FILE",
-        help="write to FILE (compressed if it ends in .gz); default: stdout",
+        help="write to FILE (compressed if it ends in .gz); default: stdout. With --ssh, the folder for HOST.json.gz "
+        "of each host; default: the current one",
     )
+    parser.add_argument(
+        "--ssh",
+        nargs="+",
+        metavar="HOST",
+        help="take the snapshots of other hosts instead, as root@HOST, through ssh and at once; they need Python "
+        "3.11 or later, and nothing stays behind there",
+    )
+    parser.add_argument("--ssh-config", metavar="FILE", help="ssh's configuration, as `ssh -F`")
     add_common(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Take the snapshot and write it. What could not be read is in the snapshot, and said on stderr."""
+    if args.ssh:
+        from netdoctor.cli.gathering import gather_all
+
+        return gather_all(args.ssh, args.ssh_config, args.file)
     from netdoctor.collect.live import LiveHost
     from netdoctor.snapshot import take
 
