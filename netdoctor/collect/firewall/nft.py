@@ -17,6 +17,7 @@ from netdoctor.collect.firewall.loaded import Loaded, loaded
 from netdoctor.collect.firewall.saved import refused, tables
 from netdoctor.collect.firewall.tools import ToolError, run
 from netdoctor.facts.firewall import FirewallText
+from netdoctor.facts.traced import OWN_TABLE
 
 #: The save tool of each family, and the names of the tables that it shows.
 SAVERS = {
@@ -36,7 +37,7 @@ BOTH_WAYS = 2000
 
 def read(access: Access, whole: bool) -> Iterator[FirewallText]:
     """Yield the tables that see packets; not `whole`: very large ones without their rules. Raises OSError."""
-    found = loaded(access)
+    found = [table for table in loaded(access) if not table.name.startswith(OWN_TABLE)]
     saved: dict[str, dict[str, str] | ToolError] = {}
     for table in found:
         tool, names = SAVERS.get(table.family, ("", ()))

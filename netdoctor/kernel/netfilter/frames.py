@@ -74,7 +74,8 @@ def _pass_chain(
     step: int,
 ) -> Frame | None:
     result = traverse(rules, base, where, seen_frame(frame, passing), NamespaceEnvironment(ns, rules), walk.choose)
-    walk.traversals.append(traversal(step, at, passing.hook, where, frame, result))
+    port = passing.oif if where.family == "bridge" else None
+    walk.traversals.append(traversal(step, at, passing.hook, where, frame, result, port))
     payload = frame.payload
     if result.verdict == "accept":
         if not isinstance(payload, Ip):

@@ -178,7 +178,7 @@ def _run(
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
     result = traverse(rules, base, where, seen, NamespaceEnvironment(ns, rules), walk.choose)
-    walk.traversals.append(traversal(step, at, passing.hook, where, packet, result))
+    walk.traversals.append(traversal(step, at, passing.hook, where, packet, result, passing.physout))
     return result
 
 
