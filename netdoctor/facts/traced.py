@@ -9,6 +9,10 @@ from typing import Literal
 
 from netdoctor.facts.links import Record
 
+#: What a running trace puts in place for itself bears these names; it is no part of the host's rules.
+OWN_TABLE = "netdoctor-"
+OWN_COMMENT = "netdoctor:"
+
 Kind = Literal["rule", "return", "policy"]
 Leg = Literal["request", "reply"]
 

@@ -12,13 +12,17 @@ from itertools import groupby
 from typing import TypeVar
 
 from netdoctor.facts.links import Record
+from netdoctor.facts.traced import OWN_TABLE
+from netdoctor.kernel.decisive import decisive
+from netdoctor.kernel.endings import Answered
 from netdoctor.kernel.netfilter.branch import Hit
 from netdoctor.kernel.netfilter.model import Place
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of, runs_at
 from netdoctor.kernel.netfilter.traversal import Traversal
 from netdoctor.kernel.packet import Frame, Ip, Leg
+from netdoctor.kernel.packet import Place as At
 from netdoctor.kernel.walk import Walk
-from netdoctor.tracing.join import OWN, Joined
+from netdoctor.tracing.join import Joined
 
 T = TypeVar("T")
 _LEGS: tuple[Leg, ...] = ("request", "reply")
@@ -59,6 +63,8 @@ def compare(found: Sequence[Joined], walk: Walk, heard: Heard, partial: bool = F
     """
     if walk.reply_from is None:
         found = [one for one in found if one.event.leg != "reply"]
+    alone = _alone(walk)
+    met = [one for one in walk.traversals if _leg(one) is not None]
     same, first = 0, None
     for inode, backends in heard.items():
         ns = walk.host.namespace(inode)
@@ -67,16 +73,46 @@ def compare(found: Sequence[Joined], walk: Walk, heard: Heard, partial: bool = F
             mine = [run for run in runs(found) if (run[0].event.namespace, run[0].event.leg) == (inode, leg)]
             if partial and not mine:
                 continue
-            met = [one for one in walk.traversals if one.at.inode == inode and _leg(one) == leg]
-            met = [one for one in met if one.where.backend in backends]
-            events = [one for run in _settled(mine, rules, _of_run) for one in run]
-            expected = [(hit, one.sure) for one in _settled(met, rules, _of_traversal) for hit in one.hits]
-            if partial:
-                expected = _since(events[0], expected)
-            count, difference = _parting(inode, rules, events, expected)
+            here = [one for one in met if (one.at.inode, _leg(one)) == (inode, leg)]
+            here = [one for one in here if one.where.backend in backends]
+            # What the bridge has learned since is not flooded any more.
+            count, difference = max(
+                (_held(inode, rules, mine, kept, partial) for kept in ([one for one in here if one in alone], here)),
+                key=lambda outcome: (outcome[1] is None, outcome[0]),
+            )
             same += count
             first = first or difference
     return Comparison(same, len(found), first)
+
+
+def _alone(walk: Walk) -> list[Traversal]:
+    """What the packet that decided has passed, without the copies of it that were flooded elsewhere."""
+    final = next((end for end in walk.endings if isinstance(end, Answered)), None) or decisive(walk)
+    chain = walk.chain(final.step) if final is not None else []
+    places = {walk.steps[number].at for number in chain} | ({final.at} if final is not None else set())
+    passed = [one for one in walk.traversals if one.step in set(chain)]
+    return [one for one in passed if one.port is None or _port(walk, one) in places]
+
+
+def _port(walk: Walk, one: Traversal) -> At | None:
+    ns = walk.host.namespace(one.at.inode)
+    link = ns.link_named(one.port) if ns is not None and one.port is not None else None
+    return At(one.at.inode, link.index) if link is not None else None
+
+
+def _held(
+    inode: int, rules: Ruleset, mine: list[list[Joined]], met: list[Traversal], partial: bool
+) -> tuple[int, Difference | None]:
+    """Compare one leg in one namespace."""
+    events = [one for run in _settled(mine, rules, _of_run) for one in run]
+    if partial:
+        # Not every program tells of every table; one that it tells of, it tells of with its policy at least.
+        told = {_table(one.place) for one in events}
+        met = [one for one in met if _table(one.where) in told]
+    expected = [(hit, one.sure) for one in _settled(met, rules, _of_traversal) for hit in one.hits]
+    if partial:
+        expected = _since(events[0], expected)
+    return _parting(inode, rules, events, expected)
 
 
 def best(
@@ -121,7 +157,7 @@ def _of_traversal(one: Traversal) -> tuple[Place, str, str]:
 def _leg(one: Traversal) -> Leg | None:
     """The leg of an IP packet of the conversation, in a chain that a trace tells of; None for all else."""
     payload = one.packet.payload if isinstance(one.packet, Frame) else one.packet
-    if not isinstance(payload, Ip) or one.where.table.startswith(OWN) or one.where.family == "ip6":
+    if not isinstance(payload, Ip) or one.where.table.startswith(OWN_TABLE) or one.where.family == "ip6":
         return None
     while isinstance(payload, Ip) and isinstance(payload.inner, Frame):
         payload = payload.inner.payload

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
-from netdoctor.facts.traced import TraceEvent
+from netdoctor.facts.traced import OWN_TABLE, TraceEvent
 from netdoctor.kernel.netfilter.model import (
     FirewallRule,
     NoTrack,
@@ -26,9 +26,6 @@ from netdoctor.kernel.netfilter.model import (
 )
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of
 from netdoctor.tracing import wording
-
-#: Tables of a running trace, this one or another.
-OWN = "netdoctor-"
 
 #: Namespace inode, family, table, chain → the handles of its rules in order; None where they are not known.
 Handles = Callable[[int, str, str, str], "list[int] | None"]
@@ -56,7 +53,7 @@ class Joined(Record, frozen=True):
 def join(event: TraceEvent, ns: Namespace | None, handles: Handles = lambda *_: None) -> Joined | None:
     """Join one event; None for the plain end of a user chain, and for tables of a running trace."""
     place = Place(event.backend, event.family, event.table, event.chain)  # type: ignore[arg-type]
-    if event.table.startswith(OWN):
+    if event.table.startswith(OWN_TABLE):
         return None
     ruleset = ruleset_of(ns) if ns is not None else None
     rules = _rules(ruleset, place) if ruleset is not None else None

@@ -1,7 +1,6 @@
 """From a log of everybody's packets: those of the question, and the namespace in which each run was.
 
-The walk says what the packet looks like on its way: its addresses and ports before and behind every NAT. Of several
-packets of the question the first counts, as only the first of a connection meets the NAT chains.
+The walk says what the packet looks like on its way: its addresses and ports before and behind every NAT.
 """
 
 from __future__ import annotations
@@ -32,22 +31,26 @@ class _Form(Record, frozen=True):
     port: int | None
 
 
-def pick(events: Sequence[TraceEvent], ping: Ping, walks: Sequence[Walk]) -> list[TraceEvent]:
-    """Return the events of the question's first packet and of its answer, each with its leg."""
+def pick(events: Sequence[TraceEvent], ping: Ping, walks: Sequence[Walk]) -> list[list[TraceEvent]]:
+    """Return the packets that may be the question's, each with its answer as events with their legs, in their order.
+
+    Behind a NAT a packet looks like one that was sent there in the first place: which it is, the rules that it met say.
+    """
     forms = set(_forms(ping, walks))
-    chosen: dict[Leg, tuple[object, ...]] = {}
-    found = []
+    requests: dict[tuple[object, ...], list[TraceEvent]] = {}
+    replies: dict[object, dict[tuple[object, ...], list[TraceEvent]]] = {}
     for event in events:
         leg = _leg(event.packet, ping, forms) if event.packet is not None else None
         if leg is None or event.packet is None:
             continue
         key = _key(event.packet, leg)
-        asked = chosen.get("request")
-        if leg == "reply" and asked is not None and key[0] != asked[0]:
-            continue
-        if chosen.setdefault(leg, key) == key:
-            found.append(replace(event, leg=leg))
-    return found
+        packets = requests if leg == "request" else replies.setdefault(key[0], {})
+        packets.setdefault(key, []).append(replace(event, leg=leg))
+    for key, packet in requests.items():
+        answers = replies.pop(key[0], {})
+        packet.extend(next(iter(answers.values()), []))
+    unasked = [packet for answers in replies.values() for packet in answers.values()]
+    return [*requests.values(), *unasked]
 
 
 def _forms(ping: Ping, walks: Sequence[Walk]) -> Iterator[_Form]:
@@ -111,7 +114,8 @@ def _key(packet: TracedPacket, leg: Leg) -> tuple[object, ...]:
 def placed(events: Sequence[TraceEvent], way: Walk) -> list[TraceEvent]:
     """Return the events, each with the namespace it must have been in: the next one on the way that fits.
 
-    One that fits nowhere is left without. A log has the runs in their order, but not all of them.
+    A log has the runs in their order, but not all of them. One that fits nowhere (a table that was there for the trace
+    alone) was where the next one is, or the one before.
     """
     passed = [one for one in way.traversals if _innermost(one.packet) is not None]
     found: dict[int, int | None] = {}
@@ -125,7 +129,15 @@ def placed(events: Sequence[TraceEvent], way: Walk) -> list[TraceEvent]:
         else:
             at = number + 1
         found[event.run] = passed[number].at.inode if number is not None else _somewhere(event, way)
+    _fill(found)
     return [replace(event, namespace=found[event.run]) for event in events]
+
+
+def _fill(found: dict[int, int | None]) -> None:
+    for runs in (list(reversed(found)), list(found)):
+        near = None
+        for run in runs:
+            near = found[run] = near if found[run] is None else found[run]
 
 
 def _fits(event: TraceEvent, one: Traversal, walk: Walk) -> bool:

@@ -5,6 +5,7 @@ These list the tables that /proc/net names and create none, as long as no table 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -12,8 +13,13 @@ from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.saved import complete, tables
 from netdoctor.collect.firewall.tools import ToolError, run
 from netdoctor.facts.firewall import FirewallText
+from netdoctor.facts.traced import OWN_COMMENT
 
 Family = Literal["ip", "ip6", "arp"]
+
+
+#: The rules of a running trace.
+_OURS = re.compile(rf'^(?:\[\d+:\d+\] )?-A \S+ .*--comment "?{OWN_COMMENT}\S+"? -j TRACE\n', re.MULTILINE)
 
 
 class Kind(NamedTuple):
@@ -62,4 +68,4 @@ def _tables(access: Access, kind: Kind, loaded: list[str]) -> Iterator[FirewallT
             yield FirewallText("legacy", kind.family, tool, name, error=str(error))
         return
     for name, lines in tables(text):
-        yield FirewallText("legacy", kind.family, tool, name, lines)
+        yield FirewallText("legacy", kind.family, tool, name, _OURS.sub("", lines))

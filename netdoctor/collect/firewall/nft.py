@@ -20,6 +20,7 @@ from netdoctor.collect.firewall.saved import refused, tables
 from netdoctor.collect.firewall.tools import ToolError, run
 from netdoctor.collect.firewall.wire_values import UntoldError
 from netdoctor.facts.firewall import FirewallText
+from netdoctor.facts.traced import OWN_TABLE
 
 #: The save tool of each family, and the names of the tables that it shows.
 SAVERS = {
@@ -68,7 +69,7 @@ def read(access: Access, whole: bool) -> Iterator[FirewallText]:
 
 
 def _tables(access: Access, whole: bool) -> Iterator[tuple[Loaded, FirewallText]]:
-    found = loaded(access)
+    found = [table for table in loaded(access) if not table.name.startswith(OWN_TABLE)]
     saved: dict[str, dict[str, str] | ToolError] = {}
     for table in found:
         tool, names = SAVERS.get(table.family, ("", ()))

@@ -90,7 +90,8 @@ def _pass_chain(
 ) -> Frame | None:
     seen, payload = _seen(walk, at, frame, passing, where.family), frame.payload
     result = iphook.run_chain(walk, ns, at, seen, rules, base, where)
-    walk.traversals.append(traversal(step, at, passing.hook, where, frame, result))
+    port = passing.oif if where.family == "bridge" else None
+    walk.traversals.append(traversal(step, at, passing.hook, where, frame, result, port))
     if result.verdict == "accept" and _in_pieces(walk, ns, at, frame, base):
         result = iphook.run_chain(walk, ns, at, iphook.later_piece(seen), rules, base, where)
     if result.verdict == "accept":

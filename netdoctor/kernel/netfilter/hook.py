@@ -209,7 +209,7 @@ def _run(
     seen = later_piece(seen) if later else seen
     result = run_chain(walk, ns, at, seen, rules, base, where)
     if not later:
-        walk.traversals.append(traversal(step, at, passing.hook, where, packet, result))
+        walk.traversals.append(traversal(step, at, passing.hook, where, packet, result, passing.physout))
     return result
 
 

@@ -12,7 +12,8 @@ from netdoctor.kernel.packet import Arp, Frame, Ip, Place
 class Traversal(Record, frozen=True):
     """Where (`at`, `hook`, the base chain `where`), what packet as it came in, and the rules it met, in order.
 
-    `step` is the walk's step before it. `sure` is False where the facts do not decide all of it: a rule may have been
+    `step` is the walk's step before it, `port` the bridge port by which the packet is to leave, where it is known.
+    `sure` is False where the facts do not decide all of it: a rule may have been
     met or not.
     """
 
@@ -23,11 +24,18 @@ class Traversal(Record, frozen=True):
     packet: Frame | Ip | Arp
     hits: tuple[Hit, ...]
     sure: bool
+    port: str | None = None
 
 
 def traversal(
-    step: int, at: Place, hook: Hook, where: Where, packet: Frame | Ip | Arp, result: Result
+    step: int,
+    at: Place,
+    hook: Hook,
+    where: Where,
+    packet: Frame | Ip | Arp,
+    result: Result,
+    port: str | None = None,
 ) -> Traversal:
     """Note how a packet passed a base chain."""
     sure = not result.guessed and all(hit.sure for hit in result.met)
-    return Traversal(step, at, hook, where, packet, result.traced, sure)
+    return Traversal(step, at, hook, where, packet, result.traced, sure, port)

@@ -15,17 +15,17 @@ from pathlib import Path
 
 from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.tools import PATH, ToolError, run
+from netdoctor.facts.traced import OWN_COMMENT
 from netdoctor.tracing.signature import Alternative, Bytes
 
 LOGGER = Path("/proc/sys/net/netfilter/nf_log/2")
 #: Its way to say that there is none.
 NONE = "NONE"
 OURS = "nfnetlink_log"
-TAG = "netdoctor:"
 CHAINS = ("PREROUTING", "OUTPUT")
 
 _RESTORE = ("iptables-legacy-restore", "iptables-restore")
-_TAGGED = re.compile(rf'^-A (\S+) (.*--comment "?{TAG}\S+"? .*-j TRACE)$', re.MULTILINE)
+_TAGGED = re.compile(rf'^-A (\S+) (.*--comment "?{OWN_COMMENT}\S+"? .*-j TRACE)$', re.MULTILINE)
 _TIMEOUT = 30
 
 
@@ -99,7 +99,7 @@ def _conditions(way: Alternative, ident: str) -> str:
     words = [f"-p {way.proto}"]
     words += [f"{option} {address}/32" for option, address in (("-s", way.src), ("-d", way.dst)) if address]
     tests = "&&".join(test for part in way.bytes for test in _u32(part))
-    return " ".join([*words, f'-m u32 --u32 "{tests}"', f'-m comment --comment "{TAG}{ident}"'])
+    return " ".join([*words, f'-m u32 --u32 "{tests}"', f'-m comment --comment "{OWN_COMMENT}{ident}"'])
 
 
 def _u32(part: Bytes) -> list[str]:

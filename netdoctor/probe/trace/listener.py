@@ -16,11 +16,10 @@ from msgspec.structs import replace
 from netdoctor.collect.access import Access
 from netdoctor.collect.firewall.tools import ToolError
 from netdoctor.collect.netlink import NETLINK_NETFILTER, SOL_NETLINK, Conversation
-from netdoctor.facts.traced import Leg, TraceEvent
+from netdoctor.facts.traced import OWN_COMMENT, OWN_TABLE, Leg, TraceEvent
 from netdoctor.probe.trace import legacy, nflog, nftables
 from netdoctor.probe.trace.claim import Claim, Note
 from netdoctor.probe.trace.decode import Decoder
-from netdoctor.tracing.join import OWN
 from netdoctor.tracing.plan import Watch
 from netdoctor.tracing.signature import Alternative, Signature
 
@@ -103,7 +102,7 @@ class Listener:
             if self._logger is not None:
                 legacy.set_logger(self._access, self._logger)
             for family in self._table:
-                nftables.remove(self._socket, family, OWN + self._ident)
+                nftables.remove(self._socket, family, OWN_TABLE + self._ident)
         except (OSError, ToolError):
             undone = False
         self._socket.close()
@@ -113,10 +112,10 @@ class Listener:
 
     def _ours(self, ident: bytes, event: TraceEvent) -> TraceEvent | None:
         """The event, if it is of the probe: that shows its marks, or a rule of ours has just marked that packet."""
-        if event.table == OWN + self._ident:
+        if event.table == OWN_TABLE + self._ident:
             self._marked[ident] = self._legs.get((event.family, event.chain, event.handle))
         packet = event.packet
-        if packet is None or event.table.startswith(OWN):
+        if packet is None or event.table.startswith(OWN_TABLE):
             return None
         leg = found[0] if (found := self._signature.leg(packet)) is not None else None
         if leg is None and packet.vni is not None:
@@ -137,7 +136,7 @@ class Listener:
         """Make the table; False where this kernel has no nf_tables."""
         ways = self._signature.alternatives()
         ways = (*ways, *(way.inside() for way in ways))
-        table = OWN + self._ident
+        table = OWN_TABLE + self._ident
         try:
             nftables.make(self._socket, table, self.watch.chains, ways, owner=True)
         except OSError as error:
@@ -155,15 +154,15 @@ class Listener:
         self._socket = self._access.run(_socket)
         self._claimed()
         try:
-            nftables.make(self._socket, OWN + self._ident, self.watch.chains, ways, owner=False)
+            nftables.make(self._socket, OWN_TABLE + self._ident, self.watch.chains, ways, owner=False)
         except OSError as error:
             if error.errno not in _UNKNOWN:
                 raise
             return False
-        self._legs = self._own_rules(OWN + self._ident, ways)
+        self._legs = self._own_rules(OWN_TABLE + self._ident, ways)
         self.hears.add("nft")
         self._table = tuple({nftables.FAMILIES[chain.family] for chain in self.watch.chains})
-        self.added.append(f"the nftables table {OWN}{self._ident}")
+        self.added.append(f"the nftables table {OWN_TABLE}{self._ident}")
         return True
 
     def _own_rules(self, table: str, ways: Sequence[Alternative]) -> dict[tuple[str, str, int | None], Leg]:
@@ -185,7 +184,7 @@ class Listener:
         self._rules = len(ways)
         legacy.add(self._access, self._ident, ways)
         chains = " and ".join(legacy.CHAINS)
-        self.added.append(f"TRACE rules with the comment {legacy.TAG}{self._ident} in raw {chains}")
+        self.added.append(f"TRACE rules with the comment {OWN_COMMENT}{self._ident} in raw {chains}")
 
     def _hear_legacy(self) -> None:
         """Have the events of legacy tables sent here."""
@@ -252,7 +251,7 @@ def _remove_tables(access: Access) -> Iterator[str]:
     except OSError:
         return
     try:
-        found = [one for one in nftables.tables(conversation) if one[1].startswith(OWN)]
+        found = [one for one in nftables.tables(conversation) if one[1].startswith(OWN_TABLE)]
     except OSError:
         found = []
     finally:
