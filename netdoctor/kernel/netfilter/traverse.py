@@ -171,6 +171,8 @@ class _Traversal:
                     state.seen, state.word = changed, "mark"
                     state.ct_mark = changed.ct_mark if statement.ct else state.ct_mark
                 return None
+            case rarer.MarkByMap():
+                return self._mark_by_map(state, rule, statement)
             case m.SetTtl():
                 state.seen, state.word = statements.with_ttl(statement, state.seen), "ttl"
                 return None
@@ -208,6 +210,15 @@ class _Traversal:
                     self._undecided(state, rule) if verdicts is None else self._one_of(state, rule, verdicts)
                 )
         return self._undecided(state, rule, isinstance(statement, rarer.Alters))
+
+    def _mark_by_map(self, state: Branch, rule: m.FirewallRule, statement: rarer.MarkByMap) -> bool | None:
+        decided, mark = statements.mark_of(statement.by, self._view(state))
+        if not decided:
+            return self._undecided(state, rule)
+        if mark is None:
+            state.leave(rule)
+            return True
+        return self._perform(state, rule, m.SetMark(mark, ct=statement.ct))
 
     def _demand(self, state: Branch, rule: m.FirewallRule, demand: m.Demand) -> bool | None:
         """Go on within the rule if its later conditions hold too, else behind it."""
