@@ -164,6 +164,10 @@ CASES: tuple[Case, ...] = (
         "nat hook prerouting priority -100", "dnat ip prefix to ip daddr map { 10.9.0.0/24 : 10.2.0.0/24 }")
         + chain(_FORWARD, "ct status dnat ip daddr 10.2.0.2 accept", "ct state established accept", "drop"
         ).replace("table inet t", "table inet u"), True, tool="nft", address="10.9.0.2"),
+    Case("a mark that a map gives", chain(
+        _PRE, "meta mark set ip saddr map { 10.1.0.0/24 : 0x5 }", "meta mark set ip daddr map { 10.9.9.9 : 0x6 } drop",
+        ) + chain(_FORWARD, "iifname pa meta mark != 0x5 drop", "iifname br0 meta mark != 0 drop").replace(
+        "table inet t", "table inet u"), True, tool="nft"),
     Case("an answer at random among equals", table(
         "nat", "-A PREROUTING -d 10.9.0.9/32 -m statistic --mode random --probability 0.5 -j DNAT --to 10.2.0.2",
         "-A PREROUTING -d 10.9.0.9/32 -j DNAT --to 10.2.0.3"), True, address="10.9.0.9"),

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from netdoctor.answer import ask
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespaces import net_inode
-from netdoctor.diagnosis import ask
 from netdoctor.endpoints import Request, resolve
 from netdoctor.lab import Fault, Lab, load_faults
 from netdoctor.lab.commands import question

@@ -24,7 +24,7 @@ from netdoctor.kernel.netfilter.model import (
 from netdoctor.kernel.netfilter.names import DSCP, UndecodedError, named
 from netdoctor.kernel.netfilter.nft_text import expression_text, statement_text
 from netdoctor.kernel.netfilter.nft_values import Json, key_of, unwrapped
-from netdoctor.kernel.netfilter.rarer import Alters, Bucket, FreshLimit, MoreConnections, ToQueue
+from netdoctor.kernel.netfilter.rarer import Alters, Bucket, FreshLimit, MarkByMap, MoreConnections, ToQueue
 from netdoctor.kernel.netfilter.values import network
 
 _FULL = 0xFFFFFFFF
@@ -127,6 +127,12 @@ def _queue(body: Json, _: str) -> Parsed:
 
 def _mangle(body: Json, family: str) -> Parsed:
     target, value = body["key"], body["value"]
+    kept = target.get("meta", target.get("ct", {})).get("key") == "mark"
+    if kept and isinstance(value, dict) and "map" in value:
+        fields, implied, name, elements, chance = nft_lookups.target_map(value["map"], family)
+        return implied, (MarkByMap(TranslateByMap("dnat", fields, name, elements, chance), "ct" in target),)
+    if "meta" in target and target["meta"]["key"] == "broute":
+        raise UndecodedError("broute")
     if "meta" in target and target["meta"]["key"] == "mark":
         return (), (_mark(value, False),)
     if "ct" in target:

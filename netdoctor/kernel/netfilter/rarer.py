@@ -64,6 +64,13 @@ class FreshLimit(m.Match, frozen=True):
     text: str = ""
 
 
+class MarkByMap(m.Statement, frozen=True):
+    """Sets the mark of the packet (or `ct`, of its connection) to what a map gives; nothing found: the rule ends."""
+
+    by: m.TranslateByMap
+    ct: bool = False
+
+
 class Alters(m.UnknownStatement, frozen=True):
     """A target that is not modelled and may do more than let on or drop: send elsewhere, answer, rewrite."""
 

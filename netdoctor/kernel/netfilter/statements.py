@@ -86,6 +86,17 @@ def looked_up(statement: m.Lookup, view: View) -> Verdicts | None:
     return [answer[1] if answer[0] else None]
 
 
+def mark_of(by: m.TranslateByMap, view: View) -> tuple[bool, int | None]:
+    """Return whether a map of marks decides, and the mark it gives (None: nothing is found)."""
+    elements = _elements(by.name, by.elements, view)
+    if elements is None or by.numgen:
+        return False, None
+    answer = membership.find(elements, by.fields, view.seen, _exceptions(by.name, view))
+    if answer is None or answer[0] is False:
+        return True, None
+    return (False, None) if answer[0] is None else (True, answer[1][1])
+
+
 def translated(statement: m.TranslateByMap, view: View) -> Sequence[m.Translate | None] | None:
     """Return what a map may translate to (None among them is a miss: the rule breaks off); None if it is unknown."""
     elements = _elements(statement, view)

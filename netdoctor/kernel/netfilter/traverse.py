@@ -168,6 +168,8 @@ class _Traversal:
                 return None
             case m.SetMark():
                 return self._mark(state, rule, statement)
+            case rarer.MarkByMap():
+                return self._mark_by_map(state, rule, statement)
             case m.SetTtl():
                 state.seen, state.word = statements.with_ttl(statement, state.seen), "ttl"
                 return None
@@ -219,6 +221,15 @@ class _Traversal:
         # nft_ct_get_eval(): reading the mark of no connection breaks the rule off.
         state.leave(rule, broken=True)
         return True
+
+    def _mark_by_map(self, state: Branch, rule: m.FirewallRule, statement: rarer.MarkByMap) -> bool | None:
+        decided, mark = statements.mark_of(statement.by, self._view(state))
+        if not decided:
+            return self._undecided(state, rule)
+        if mark is None:
+            state.leave(rule, broken=True)
+            return True
+        return self._perform(state, rule, m.SetMark(mark, ct=statement.ct))
 
     def _demand(self, state: Branch, rule: m.FirewallRule, demand: m.Demand) -> bool | None:
         """Go on within the rule if its later conditions hold too, else behind it."""
