@@ -20,6 +20,7 @@ from netdoctor.probe.pattern import Sought, alternatives
 from netdoctor.probe.recognise import Recogniser
 from netdoctor.probe.send import NotAllowed, Sender, open_sender
 from netdoctor.probe.taps import KEPT, Capture, Tap, close_all
+from netdoctor.probe.tracefs import remove_leftovers
 from netdoctor.watch import Plan
 
 #: Seconds between two probes; most answers come within, and then no second one is sent.
@@ -30,6 +31,7 @@ MOST_TAPS = 200
 
 def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
     """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind."""
+    remove_leftovers()
     with ExitStack() as stack:
         try:
             run = _Run(host, plan, stack)
