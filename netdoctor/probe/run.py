@@ -20,16 +20,20 @@ from netdoctor.probe.pattern import Sought, alternatives
 from netdoctor.probe.recognise import Recogniser
 from netdoctor.probe.send import NotAllowed, Sender, open_sender
 from netdoctor.probe.taps import KEPT, Capture, Tap, close_all
+from netdoctor.probe.tracefs import remove_leftovers
 from netdoctor.watch import Plan
 
 #: Seconds between two probes; most answers come within, and then no second one is sent.
 INTERVAL = 0.3
 #: Namespaces that get a tap; a process may usually have 1024 descriptors, and the collectors keep theirs.
 MOST_TAPS = 200
+#: Packets kept of a run. The answers of a busy server's port pass the filter too, and are told apart afterwards.
+MOST_CAPTURES = 20_000
 
 
 def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
     """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind."""
+    remove_leftovers()
     with ExitStack() as stack:
         try:
             run = _Run(host, plan, stack)
@@ -53,6 +57,7 @@ class _Run:
         self._stack = stack
         self._missing: list[Missing] = []
         self._captures: list[Capture] = []
+        self._lost = 0
         self._drops: Drops | None = None
         self._began = datetime.now(UTC)
         mark = fresh()
@@ -141,7 +146,10 @@ class _Run:
 
     def _read(self) -> None:
         for tap in self._taps:
-            self._captures += tap.read()
+            caught = tap.read()
+            kept = caught[: MOST_CAPTURES - len(self._captures)]
+            self._captures += kept
+            self._lost += len(caught) - len(kept)
 
     def observation(self) -> Observation:
         """Put in order what was seen."""
@@ -158,7 +166,7 @@ class _Run:
         drop = self._dropped(sightings)
         if self._drops is not None:
             self._missing += self._drops.missing
-        lost = sum(tap.lost() for tap in self._taps)
+        lost = self._lost + sum(tap.lost() for tap in self._taps)
         if lost:
             why = "more packets came than the taps had room for, so that one may have been missed"
             self._missing.append(

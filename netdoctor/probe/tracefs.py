@@ -47,7 +47,6 @@ class Instance:
         self._pipe = -1
         self._events = tuple(events)
         try:
-            _remove_leftovers(self._root)
             os.mkdir(f"instances/{self._name}", dir_fd=self._root)
             self._made = True
             self._pipe = self._open("trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -98,6 +97,16 @@ class Instance:
             os.close(fd)
 
 
+def remove_leftovers() -> None:
+    """Take away the instances of runs that were killed; where there is no tracing there are none."""
+    with suppress(Unavailable, OSError):
+        root = _mounted()
+        try:
+            _remove_dead(root)
+        finally:
+            os.close(root)
+
+
 def _mounted() -> int:
     """Mount tracefs nowhere, and return a descriptor of its root. Raises Unavailable."""
     try:
@@ -122,8 +131,8 @@ def _call(number: int, *arguments: object) -> int:
     return result
 
 
-def _remove_leftovers(root: int) -> None:
-    """Take away the instances of runs that are no more. One that is in use cannot be removed (EBUSY)."""
+def _remove_dead(root: int) -> None:
+    """Remove the instances of processes that are no more. One that is in use cannot be removed (EBUSY)."""
     folder = os.open("instances", os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
     try:
         names = os.listdir(folder)

@@ -23,9 +23,12 @@ class Cost(NamedTuple):
 
 
 def ask(*words: str) -> Cost:
-    """Ask netdoctor, start of the interpreter included. Raises SystemExit where the answer is not `reachable`."""
+    """Ask netdoctor, start of the interpreter included; a probe would fill the caches that are to be cold.
+
+    Raises SystemExit where the answer is not `reachable`.
+    """
     program = Path(sys.executable).with_name("netdoctor")
-    return run(str(program), *words, "--json")
+    return run(str(program), *words, "--json", "--no-probe")
 
 
 def run(*command: str) -> Cost:

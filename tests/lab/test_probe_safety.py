@@ -16,7 +16,7 @@ import pytest
 
 from netdoctor.lab import Fault, Lab, load_faults
 from netdoctor.lab.commands import question
-from netdoctor.probe.tracefs import NAME, Instance, Unavailable, _mounted
+from netdoctor.probe.tracefs import NAME, Instance, Unavailable, _mounted, remove_leftovers
 
 Build = Callable[[Fault], Lab]
 PATIENCE = 20.0
@@ -86,7 +86,7 @@ def test_what_a_killed_run_leaves_is_taken_away_by_the_next(
     process.kill()
     process.communicate()
     assert instances(process.pid) != []
-    Instance({}).close()
+    remove_leftovers()
     assert instances(process.pid) == []
 
 

@@ -88,10 +88,10 @@ def looked_up(statement: m.Lookup, view: View) -> Verdicts | None:
 
 def mark_of(by: m.TranslateByMap, view: View) -> tuple[bool, int | None]:
     """Return whether a map of marks decides, and the mark it gives (None: nothing is found)."""
-    elements = _elements(by.name, by.elements, view)
+    elements = _elements(by, view)
     if elements is None or by.numgen:
         return False, None
-    answer = membership.find(elements, by.fields, view.seen, _exceptions(by.name, view))
+    answer = membership.find(elements, by.fields, view.seen, _exceptions(by, view))
     if answer is None or answer[0] is False:
         return True, None
     return (False, None) if answer[0] is None else (True, answer[1][1])
