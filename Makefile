@@ -72,6 +72,8 @@ tools:
 		>/dev/null || missing="$$missing iptables"; \
 	command -v nft >/dev/null || missing="$$missing nftables"; \
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
+	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
+	[ -x /usr/sbin/sshd ] || missing="$$missing openssh-server"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 clean:
