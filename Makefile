@@ -73,6 +73,8 @@ tools:
 	command -v nft >/dev/null || missing="$$missing nftables"; \
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
+	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
+	[ -x /usr/sbin/sshd ] || missing="$$missing openssh-server"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 clean:

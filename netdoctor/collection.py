@@ -24,6 +24,8 @@ MAX_FILES = 5000
 
 #: What a host may be called: uname(2)'s node name, as far as it can stand in `NAME@HOST` and in a command.
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+#: What stands in the header of a tar archive (POSIX.1 ustar, and GNU's).
+_USTAR = b"ustar"
 _ENDINGS = (".json.gz", ".json", ".gz")
 
 
@@ -88,7 +90,7 @@ def _of(path: str, budget: _Budget) -> Iterator[Found]:
         return
     with open(path, "rb") as file:
         data = budget.read(_plain(file), path)
-    if tarfile.is_tarfile(io.BytesIO(data)):
+    if data[257:262] == _USTAR:
         yield from _archive(data, path)
     else:
         yield Found(path, decode(data, path))

@@ -106,8 +106,9 @@ def infer(host: Host, of: Mapping[int, str]) -> Wires:
     found = Wires()
     nics = list(_nics(host, of))
     _by_lladdr(nics, found)
-    _by_subnet(nics, found)
-    _by_default(nics, found)
+    speaking = _speaking(nics, found)
+    _by_subnet(speaking, found)
+    _by_default(speaking, found)
     return found
 
 
@@ -177,6 +178,25 @@ def _heard_of(nic: Nic) -> Iterator[str]:
         yield from (
             e.lladdr for e in ns.fdb_entries() if e.ifindex == nic.port[1] == link.index and e.dst is None
         )
+
+
+def _speaking(nics: list[Nic], found: Wires) -> list[Nic]:
+    """Of several NICs under one master, one: an address there does not say which of them leads to its subnet.
+
+    It is one that a neighbour was heard of by, else one that is up; if all led there, the bridge would be a loop.
+    """
+    chosen: dict[Port, Nic] = {}
+    for nic in nics:
+        ns, link = nic.above[0]
+        key = (ns.id.inode, link.master) if link.master else nic.port
+        best = chosen.setdefault(key, nic)
+        if _weight(nic, found) > _weight(best, found):
+            chosen[key] = nic
+    return list(chosen.values())
+
+
+def _weight(nic: Nic, found: Wires) -> tuple[bool, bool]:
+    return bool(found.others(nic.port)), nic.above[0][1].carrier
 
 
 def _by_subnet(nics: list[Nic], found: Wires) -> None:

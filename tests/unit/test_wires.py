@@ -110,6 +110,17 @@ def test_the_address_may_be_on_a_bridge_or_a_macvlan_over_the_nic() -> None:
     assert ping(fleet, "a", "10.1.0.3").verdict == "reachable"
 
 
+def test_two_nics_of_one_bridge_are_not_both_on_the_wire() -> None:
+    two = Ns(1, "a").bridge("br0", "10.1.0.1/24").dev("eth0", kind=None, master="br0", carrier=False)
+    two.dev("eth1", kind=None, master="br0").dev("eth2", kind=None, master="br0")
+    fleet = joined(a=two, b=nic(2, "b", "10.1.0.2/24"))
+    assert wired(fleet) == pair("a eth1", "b eth0")
+    assert ping(fleet, "a", "b").verdict == "reachable"
+    two.fdb("eth2", "02:00:00:00:00:77")
+    heard = joined(a=two, b=nic(1, "b", "10.1.0.2/24", address="02:00:00:00:00:77"))
+    assert wired(heard) == pair("a eth2", "b eth0")
+
+
 def test_one_nic_each_and_one_of_them_bare() -> None:
     assert wired(joined(a=nic(1, "a", "10.1.0.1/24"), b=nic(1, "b"))) == pair("a eth0", "b eth0")
     two = Ns(1, "b").dev("eth0", kind=None).dev("eth1", kind=None)
