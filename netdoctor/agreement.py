@@ -6,13 +6,13 @@ their order, so that the last one seen says how far the packet came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from netdoctor.facts.links import Record
 from netdoctor.facts.observed import Observation, Sighting
-from netdoctor.kernel.endings import Answered, Ending, LeavesHost, NeighbourUnresolved
-from netdoctor.kernel.packet import IPPROTO_UDP, Leg, Place
+from netdoctor.kernel.endings import Answered, Ending, LeavesHost, NeighbourUnresolved, RuleDropped
+from netdoctor.kernel.packet import IPPROTO_UDP, Ip, Leg, Place
 from netdoctor.kernel.walk import Step, Walk
 from netdoctor.report import Verdict
 
@@ -61,6 +61,10 @@ def judge(ways: Sequence[Way], verdict: Verdict, seen: Observation) -> Judgement
     last = _last(expected[:reached], met, strayed)
     if seen.answered:
         return Judgement(number, "reachable", verdict != "unreachable", last, "answered")
+    if (
+        not way.walk.steps
+    ):  # it could not be walked: where between its ends the packet was lost, no tap was to see
+        return Judgement(number, verdict, True, last, "lost")
     as_predicted = reached == len(expected) and not strayed
     if way.verdict == "reachable" and _silent(way, seen, met):
         return Judgement(number, verdict, True, last, "silent")
@@ -84,8 +88,27 @@ def predicted(way: Way, watched: Sequence[int]) -> list[Crossing]:
         final = _waiting(walk, final)
     last = final.step if final is not None else len(walk.steps) - 1
     taps = set(watched)
-    steps = (walk.steps[number] for number in walk.chain(last))
+    chain = walk.chain(last)
+    if isinstance(final, RuleDropped) and final.hook == "input" and walk.steps[last].action == "up":
+        chain.pop()  # the bridge's own input hook comes before its device receives the frame (br_pass_frame_up())
+    steps = [walk.steps[number] for number in chain]
+    if isinstance(final, NeighbourUnresolved) and any(
+        _in_bridge(step) and step.at == final.at for step in steps
+    ):
+        # A new destination behind the same bridge is resolved before the frame goes on, up or anywhere.
+        steps = [step for step in steps if step.at != final.at]
     return [crossing for step in steps for crossing in _crossings(step) if crossing.at.inode in taps]
+
+
+def _in_bridge(step: Step) -> bool:
+    """NAT while the packet is still a frame in a bridge: br_netfilter."""
+    return step.stage == "nat" and isinstance(step.carries, Ip) and step.carries.physin is not None
+
+
+def step_of(way: Way, crossing: Crossing) -> int:
+    """Return the number of the step that makes a crossing, the first step where none does."""
+    numbers = (number for number, step in enumerate(way.walk.steps) if crossing in _crossings(step))
+    return next(numbers, 0)
 
 
 def _waiting(walk: Walk, ending: Ending) -> Ending | None:
@@ -96,7 +119,7 @@ def _waiting(walk: Walk, ending: Ending) -> Ending | None:
     )
 
 
-def _crossings(step: Step) -> Iterable[Crossing]:
+def _crossings(step: Step) -> Iterator[Crossing]:
     """What taps see of one step: nothing of a neighbour resolution, both directions of the loopback device."""
     if step.carries.flow.arp:
         return
@@ -111,13 +134,14 @@ def _crossings(step: Step) -> Iterable[Crossing]:
 _TAKEN_IN = {("transmit", "looped"), ("bridge", "up"), ("macvlan", "hand")}
 
 
-def _seen(sightings: Sequence[Sighting]) -> dict[Crossing, None]:
-    """The crossings observed, in the order in which they were first; copies for somebody else do not count."""
-    found: dict[Crossing, None] = {}
+def _seen(sightings: Sequence[Sighting]) -> dict[Crossing, bool]:
+    """The crossings observed, in the order in which they were first, and whether all copies were for somebody else."""
+    found: dict[Crossing, bool] = {}
     for one in sightings:
-        if one.kind in ("request", "answer") and not one.stray:
+        if one.kind in ("request", "answer"):
             leg: Leg = "request" if one.kind == "request" else "reply"
-            found[Crossing(leg, Place(one.inode, one.ifindex), one.out)] = None
+            crossing = Crossing(leg, Place(one.inode, one.ifindex), one.out)
+            found[crossing] = found.get(crossing, True) and one.stray
     return found
 
 
@@ -127,10 +151,16 @@ def _reached(expected: Sequence[Crossing], met: Iterable[Crossing]) -> int:
     return max((number for number, one in enumerate(expected, 1) if one in seen), default=0)
 
 
-def _unpredicted(ways: Sequence[Way], met: Iterable[Crossing]) -> list[Crossing]:
-    """The crossings that no way foresaw for any copy of the packet."""
-    known = {one for way in ways for step in way.walk.steps for one in _crossings(step)}
-    return [one for one in met if one not in known]
+def _unpredicted(ways: Sequence[Way], met: dict[Crossing, bool]) -> list[Crossing]:
+    """The crossings that no way foresaw for any copy of the packet, but for copies that nobody heeds.
+
+    Whose lladdr a frame has says nothing at a bridge port, which takes them all; so it counts only here.
+    """
+    steps = [step for way in ways for step in way.walk.steps]
+    known = {one for step in steps for one in _crossings(step)}
+    # A frame with a new destination leaves by the bridge's own device (br_nf_pre_routing_finish_bridge()).
+    known.update(Crossing(step.carries.flow.leg, step.at, True) for step in steps if _in_bridge(step))
+    return [one for one, stray in met.items() if one not in known and not stray]
 
 
 def _fit(way: Way, seen: Observation) -> tuple[bool, int, int]:

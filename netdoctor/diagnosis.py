@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from msgspec.structs import replace
 
 from netdoctor import __version__
-from netdoctor.agreement import Judgement, Way, judge
 from netdoctor.assemble import cause_part, path_part, question_part
 from netdoctor.case import Case
 from netdoctor.check import Check, Finding, explaining
-from netdoctor.facts.host import Host, Missing
+from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
-from netdoctor.facts.observed import Observation
 from netdoctor.facts.records import AF_INET
 from netdoctor.fix.change import applied
 from netdoctor.fix.command import enter
@@ -27,15 +24,11 @@ from netdoctor.kernel.endings import Ending, NoAddress, NoRoute, NotModelled, Ru
 from netdoctor.kernel.packet import Arp, Flow, Ip, Place
 from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
-from netdoctor.observing import agreement_part, loss, probe_part
 from netdoctor.question import Question
 from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool, Verdict
 from netdoctor.second_witness import compare, route_differences
+from netdoctor.settle import Observer, observed
 from netdoctor.summary import summarise
-from netdoctor.watch import Plan, planned
-
-#: Sends real packets and tells what became of them, or why none could be sent.
-Observer = Callable[[Plan], tuple[Observation | None, tuple[Missing, ...]]]
 
 #: One run names at most this many causes, one behind the other.
 MAX_CAUSES = 8
@@ -64,7 +57,7 @@ def diagnose(
     """
     diagnosis = Diagnosis(host, question, witness)
     causes = diagnosis.find_causes()
-    return diagnosis.report(causes) if observer is None else diagnosis.observed(causes, observer)
+    return diagnosis.report(causes) if observer is None else observed(diagnosis, causes, observer)
 
 
 class Diagnosis:
@@ -77,44 +70,7 @@ class Diagnosis:
         self.crashed: list[Crashed] = []
         self.answer = ask(host, question, witness)
         self.walks = [way.walk for way in self.answer.ways or (self.answer,)]
-        self._compared = compare(self.answer.walk.queries, witness) if witness is not None else None
-
-    def observed(self, causes: list[Cause], observer: Observer) -> Report:
-        """Send real packets, and write the report by what became of them; `causes` are those foreseen."""
-        answer = self.answer
-        plan = planned(self.host, self.question, answer.verdict, answer.ending, self.walks)
-        seen, unseen = observer(plan) if plan is not None else (None, ())
-        missing = tuple(
-            MissingPart(m.what, m.why, m.how_to_get_it) for m in (*unseen, *(seen.missing if seen else ()))
-        )
-        if seen is None or not answer.walk.steps:
-            return self.report(causes, missing)
-        ways = answer.ways or (answer,)
-        judged = judge([Way(way.verdict, way.walk, way.ending) for way in ways], answer.verdict, seen)
-        foreseen, causes = causes, self._settle(ways[judged.way], judged, seen, causes)
-        return replace(
-            self.report(causes, missing),
-            probe=probe_part(self.host, judged, seen),
-            agreement=agreement_part(self.host, self._compared, judged, seen, foreseen),
-        )
-
-    def _settle(self, way: Answer, judged: Judgement, seen: Observation, causes: list[Cause]) -> list[Cause]:
-        """Let the observation decide, and return the causes that hold with it."""
-        before = self.answer
-        if judged.verdict == before.verdict and not judged.lost:
-            return causes
-        self.answer = Answer(
-            judged.verdict, way.walk, way.ending, () if judged.outcome == "answered" else way.missing
-        )
-        if judged.verdict != "unreachable":
-            return []
-        if not judged.lost:
-            return self.find_causes()
-        assert self.question.source.inode is not None
-        end = loss(Way(way.verdict, way.walk, way.ending), judged, seen, self.question.source.inode)
-        self.answer = Answer("unreachable", way.walk, end, way.missing)
-        behind = causes if way.verdict == "unreachable" and not judged.beyond else []
-        return self.find_causes() + behind
+        self.compared = compare(self.answer.walk.queries, witness) if witness is not None else None
 
     def report(self, causes: list[Cause], missed: tuple[MissingPart, ...] = ()) -> Report:
         """Write the report with these causes."""
@@ -136,7 +92,7 @@ class Diagnosis:
             path,
             None,
             None,
-            self._compared,
+            self.compared,
             tuple(missing),
             tuple(self.crashed),
         )

@@ -20,16 +20,20 @@ from netdoctor.probe.pattern import Sought, alternatives
 from netdoctor.probe.recognise import Recogniser
 from netdoctor.probe.send import NotAllowed, Sender, open_sender
 from netdoctor.probe.taps import KEPT, Capture, Tap, close_all
+from netdoctor.probe.tracefs import remove_leftovers
 from netdoctor.watch import Plan
 
 #: Seconds between two probes; most answers come within, and then no second one is sent.
 INTERVAL = 0.3
 #: Namespaces that get a tap; a process may usually have 1024 descriptors, and the collectors keep theirs.
 MOST_TAPS = 200
+#: Packets kept of a run. The answers of a busy server's port pass the filter too, and are told apart afterwards.
+MOST_CAPTURES = 20_000
 
 
 def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
     """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind."""
+    remove_leftovers()
     with ExitStack() as stack:
         try:
             run = _Run(host, plan, stack)
@@ -37,6 +41,9 @@ def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missi
             gone = isinstance(error, VanishedError)
             why = "the namespace of the source is gone" if gone else f"not permitted: {error}"
             return None, (Missing("a real packet", why, "ask again" if gone else "run netdoctor as root"),)
+        if run.blind:
+            why = "no tap can be opened in the namespace of the source (packet sockets, CONFIG_PACKET)"
+            return None, (Missing("a real packet", why, "run netdoctor as root"),)
         run.go()
         return run.observation(), ()
 
@@ -50,6 +57,7 @@ class _Run:
         self._stack = stack
         self._missing: list[Missing] = []
         self._captures: list[Capture] = []
+        self._lost = 0
         self._drops: Drops | None = None
         self._began = datetime.now(UTC)
         mark = fresh()
@@ -95,6 +103,11 @@ class _Run:
             self._missing.append(Missing(what, why, "ask from a container nearer by"))
         return taps
 
+    @property
+    def blind(self) -> bool:
+        """Nothing would be seen of what is sent: an answer that does not come would tell nothing."""
+        return self._sender is not None and not any(tap.inode == self._plan.ping.inode for tap in self._taps)
+
     def go(self) -> None:
         """Send, one probe an interval, until one is answered or refused, or patience ends."""
         if self._sender is None:
@@ -128,12 +141,15 @@ class _Run:
     def _trace(self) -> None:
         """Follow the kernel's drops from the second probe on: switching that on takes longer than most answers."""
         if self._drops is None:
-            self._drops = Drops()
+            self._drops = Drops(self._plan.ping)
             self._stack.callback(self._drops.close)
 
     def _read(self) -> None:
         for tap in self._taps:
-            self._captures += tap.read()
+            caught = tap.read()
+            kept = caught[: MOST_CAPTURES - len(self._captures)]
+            self._captures += kept
+            self._lost += len(caught) - len(kept)
 
     def observation(self) -> Observation:
         """Put in order what was seen."""
@@ -150,6 +166,12 @@ class _Run:
         drop = self._dropped(sightings)
         if self._drops is not None:
             self._missing += self._drops.missing
+        lost = self._lost + sum(tap.lost() for tap in self._taps)
+        if lost:
+            why = "more packets came than the taps had room for, so that one may have been missed"
+            self._missing.append(
+                Missing(f"{lost} packets at the taps", why, "ask again when less is going on")
+            )
         return Observation(
             self._began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             round((self._end - self._start) * 1000, 3),
@@ -159,7 +181,7 @@ class _Run:
             tuple(sightings),
             tuple(tap.inode for tap in self._taps),
             drop,
-            sum(tap.lost() for tap in self._taps),
+            lost,
             tuple(self._missing),
         )
 
@@ -167,7 +189,9 @@ class _Run:
         """The kernel's word for the packet that was seen last."""
         if self._drops is None or (self._sender and self._sender.answered):
             return None
-        last = next((one for one in reversed(sightings) if one.kind in ("request", "answer")), None)
+        passed = [one for one in sightings if one.kind in ("request", "answer")]
+        heeded = [one for one in passed if not one.stray]  # of a flood, not the copy that came to a bystander
+        last = next(reversed(heeded or passed), None)
         return self._drops.of(last, self._name(last) if last is not None else None)
 
     def _name(self, sighting: Sighting) -> str | None:
