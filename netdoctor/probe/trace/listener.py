@@ -192,7 +192,7 @@ class Listener:
         try:
             nflog.bind(self._socket)
         except OSError as error:
-            if error.errno != errno.EBUSY:
+            if error.errno not in (errno.EBUSY, errno.EPERM):  # nfulnl_recv_config(): the group has another owner
                 raise
             self.lacking.append("another program listens to NFLOG group 0")
             return
