@@ -101,7 +101,16 @@ def test_what_was_traced_is_evidence_of_a_question(row: Row) -> None:
     assert plain["verdict"] == found["verdict"] == "reachable"
 
 
-@pytest.mark.parametrize("key", ["kube-proxy/service", "docker-28/user-drops", "bridge/bridge-netdev-drop"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "kube-proxy/service",
+        "docker-28/user-drops",
+        "bridge/bridge-netdev-drop",
+        "vxlan/vxlan-other-port-filtered",
+        "vxlan/vxlan-input-filtered-legacy",
+    ],
+)
 def test_the_trace_agrees_on_networks_of_the_lab(kernel: None, build: Build, key: str) -> None:
     """Services over a tunnel, br_netfilter, and the hooks of devices."""
     lab = build(load_faults()[key])
