@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from netdoctor.cli import out
 from netdoctor.cli.parser import add_common, add_output
 from netdoctor.cli.redacting import Veil, add_redaction
-from netdoctor.cli.tracing import add_evidence, check, with_evidence
+from netdoctor.cli.tracing import add_evidence, check, tell_left_behind, with_evidence
 from netdoctor.errors import BY_VERDICT, ExitCode, UsageError
 from netdoctor.render.formats import FORMATS, rendered
 
@@ -112,6 +112,8 @@ def _live(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
 
     out.warn_unless_root("only what this user may look at is read, and the answer may be `unknown`")
     with LiveHost() as host:
+        if not args.no_probe:
+            tell_left_behind(host)
         question = resolve(host, request, net_inode)
         if args.no_probe:
             report = diagnose(host, question, Witness(host))

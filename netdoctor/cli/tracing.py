@@ -73,7 +73,6 @@ def live(report: Report, host: LiveHost, question: Question, *, rule: bool) -> R
     from netdoctor.tracing.evidence import with_trace
     from netdoctor.tracing.join import joined
 
-    tell_left_behind(host)
     walks, plan = _way(host, question)
     if plan is None:
         return _without(report, "there is nobody to send a packet, or nowhere to send it to", "")

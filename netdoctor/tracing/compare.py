@@ -16,7 +16,7 @@ from netdoctor.facts.traced import OWN_TABLE
 from netdoctor.kernel.decisive import decisive
 from netdoctor.kernel.endings import Answered
 from netdoctor.kernel.netfilter.branch import Hit
-from netdoctor.kernel.netfilter.model import Place
+from netdoctor.kernel.netfilter.model import Place, Translate, TranslateByMap
 from netdoctor.kernel.netfilter.ruleset import Ruleset, ruleset_of, runs_at
 from netdoctor.kernel.netfilter.traversal import Traversal
 from netdoctor.kernel.packet import Frame, Ip, Leg
@@ -109,6 +109,9 @@ def _held(
         # Not every program tells of every table; one that it tells of, it tells of with its policy at least.
         told = {_table(one.place) for one in events}
         met = [one for one in met if _table(one.where) in told]
+    if not any(_is_nat(rules, run[0].place) for run in mine):
+        # Where no rule needs connections, none are tracked, and chains that translate nothing are not asked.
+        met = [one for one in met if not _is_nat(rules, one.where) or _translates(one)]
     expected = [(hit, one.sure) for one in _settled(met, rules, _of_traversal) for hit in one.hits]
     if partial:
         expected = _since(events[0], expected)
@@ -152,6 +155,16 @@ def _of_run(run: list[Joined]) -> tuple[Place, str, str]:
 def _of_traversal(one: Traversal) -> tuple[Place, str, str]:
     packet = one.packet.payload if isinstance(one.packet, Frame) else one.packet
     return (one.where, packet.src, packet.dst) if isinstance(packet, Ip) else (one.where, "", "")
+
+
+def _is_nat(rules: Ruleset, place: Place) -> bool:
+    base = rules.base(place)
+    return base is not None and base.kind == "nat"
+
+
+def _translates(one: Traversal) -> bool:
+    made = (hit.rule.statements for hit in one.hits if hit.rule is not None)
+    return any(isinstance(statement, Translate | TranslateByMap) for rule in made for statement in rule)
 
 
 def _leg(one: Traversal) -> Leg | None:

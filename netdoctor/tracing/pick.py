@@ -38,19 +38,21 @@ def pick(events: Sequence[TraceEvent], ping: Ping, walks: Sequence[Walk]) -> lis
     """
     forms = set(_forms(ping, walks))
     requests: dict[tuple[object, ...], list[TraceEvent]] = {}
-    replies: dict[object, dict[tuple[object, ...], list[TraceEvent]]] = {}
-    for event in events:
+    replies: dict[tuple[object, ...], list[TraceEvent]] = {}
+    begun: dict[tuple[object, ...], int] = {}
+    for number, event in enumerate(events):
         leg = _leg(event.packet, ping, forms) if event.packet is not None else None
         if leg is None or event.packet is None:
             continue
-        key = _key(event.packet, leg)
-        packets = requests if leg == "request" else replies.setdefault(key[0], {})
-        packets.setdefault(key, []).append(replace(event, leg=leg))
+        key = (leg, *_key(event.packet, leg))
+        begun.setdefault(key, number)
+        (requests if leg == "request" else replies).setdefault(key, []).append(replace(event, leg=leg))
     for key, packet in requests.items():
-        answers = replies.pop(key[0], {})
-        packet.extend(next(iter(answers.values()), []))
-    unasked = [packet for answers in replies.values() for packet in answers.values()]
-    return [*requests.values(), *unasked]
+        # xtables-monitor shows nothing of ICMP: there the next answer is the answer.
+        own = (one for one in replies if one[1] == key[1] and begun[one] > begun[key])
+        if (first := next(own, None)) is not None:
+            packet.extend(replies.pop(first))
+    return [*requests.values(), *replies.values()]
 
 
 def _forms(ping: Ping, walks: Sequence[Walk]) -> Iterator[_Form]:

@@ -111,7 +111,8 @@ def test_a_trace_that_is_ended_leaves_nothing_behind(row: Row, kind: str, end: s
             assert "netdoctor-" not in state(row)["r nft list ruleset"]
             assert run(row, "--clean").wait(60) == 0
         assert state(row) == before
-    assert not list(Path("/run/netdoctor").glob("trace-*")) if Path("/run/netdoctor").is_dir() else True
+    inodes = [os.stat(f"/run/netns/{name}").st_ino for name in row.names.values()]
+    assert not [inode for inode in inodes if Path(f"/run/netdoctor/trace-{inode}").exists()]
 
 
 def test_a_trace_says_what_it_adds_and_removes(row: Row) -> None:

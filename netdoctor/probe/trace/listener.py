@@ -20,6 +20,7 @@ from netdoctor.facts.traced import OWN_COMMENT, OWN_TABLE, Leg, TraceEvent
 from netdoctor.probe.trace import legacy, nflog, nftables
 from netdoctor.probe.trace.claim import Claim, Note
 from netdoctor.probe.trace.decode import Decoder
+from netdoctor.tracing import headers
 from netdoctor.tracing.plan import Watch
 from netdoctor.tracing.signature import Alternative, Signature
 
@@ -112,14 +113,17 @@ class Listener:
 
     def _ours(self, ident: bytes, event: TraceEvent) -> TraceEvent | None:
         """The event, if it is of the probe: that shows its marks, or a rule of ours has just marked that packet."""
-        if event.table == OWN_TABLE + self._ident:
+        if event.table == OWN_TABLE + self._ident and event.handle is not None:
             self._marked[ident] = self._legs.get((event.family, event.chain, event.handle))
         packet = event.packet
         if packet is None or event.table.startswith(OWN_TABLE):
             return None
-        leg = found[0] if (found := self._signature.leg(packet)) is not None else None
+        found = self._signature.leg(packet)
+        if found is None and packet.vni is not None and (within := headers.inner(packet.payload)) is not None:
+            found = self._signature.leg(within)
+        leg = found[0] if found is not None else None
         if leg is None and packet.vni is not None:
-            leg = self._marked.get(ident)
+            leg = self._marked.get(ident)  # nf_tables shows too little of it
         seen = self._before_us(event) if leg is not None else None
         return replace(seen, leg=leg) if seen is not None else None
 
@@ -192,7 +196,7 @@ class Listener:
         try:
             nflog.bind(self._socket)
         except OSError as error:
-            if error.errno != errno.EBUSY:
+            if error.errno not in (errno.EBUSY, errno.EPERM):  # nfulnl_recv_config(): the group has another owner
                 raise
             self.lacking.append("another program listens to NFLOG group 0")
             return

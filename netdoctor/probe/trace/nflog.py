@@ -18,7 +18,7 @@ _COPIED = 192
 
 
 def bind(sock: socket.socket) -> None:
-    """Take group 0 of the socket's namespace. Raises OSError: EBUSY where another listener has it."""
+    """Take group 0 of the socket's namespace. Raises OSError: EBUSY or EPERM where another listener has it."""
     _configure(sock, attribute(_COMMAND, _BIND))
     mode = attribute(_MODE, struct.pack("!IBB", _COPIED, _COPY_PACKET, 0))
     # One packet a message, so that its place among the other events is kept.

@@ -7,7 +7,7 @@ import secrets
 import select
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from msgspec.structs import replace
 
@@ -117,7 +117,9 @@ def _access(host: LiveHost, ns: Namespace) -> Access:
 
 def _listener(host: LiveHost, ns: Namespace, watch: Watch, signature: Signature, ident: str) -> Listener:
     def name(index: int) -> str | None:
-        link = ns.link(index)
+        link = None
+        with suppress(OSError):  # the namespace is gone
+            link = ns.link(index)
         return link.name if link is not None else None
 
     return Listener(_access(host, ns), watch, signature, ident, Decoder(watch.inode, name))
