@@ -85,6 +85,10 @@ class Search:
         self._seen.update(new)
         return self._records(new)
 
+    def processes(self) -> dict[int, list[int]]:
+        """Return the ids of the processes seen in each namespace."""
+        return {inode: sighting.pids for inode, sighting in self._seen.items()}
+
     def _records(self, seen: dict[int, Sighting]) -> dict[int, NamespaceId]:
         return {inode: sighting.record(inode, self.host) for inode, sighting in seen.items()}
 

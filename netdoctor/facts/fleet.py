@@ -13,10 +13,14 @@ from functools import cached_property
 from msgspec.structs import replace
 
 from netdoctor.facts import wires
+from netdoctor.facts.containers import Container
 from netdoctor.facts.host import Host, Missing, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Record
 from netdoctor.facts.overlay import OverlayHost
 from netdoctor.facts.tables import TableHost
+
+#: What is known of a namespace beside its inode.
+_REST = NamespaceId.__struct_fields__[1:]
 
 
 class JoinedId(NamespaceId, frozen=True):
@@ -33,7 +37,7 @@ class JoinedId(NamespaceId, frozen=True):
     @property
     def plain(self) -> str:
         """The name a person would use on its own host."""
-        return NamespaceId(self.own, self.names, self.paths, self.processes, self.is_host).label
+        return NamespaceId(self.own, *(getattr(self, field) for field in _REST)).label
 
     @property
     def label(self) -> str:
@@ -47,6 +51,7 @@ class Member(Record, frozen=True):
     name: str
     namespaces: tuple[NamespaceFacts, ...]
     missing: tuple[Missing, ...] = ()
+    unplaced: tuple[Container, ...] = ()
 
 
 class Fleet(TableHost):
@@ -63,7 +68,8 @@ class Fleet(TableHost):
             for member in self.members
             for part in member.missing
         )
-        super().__init__(", ".join(names), facts, missing)
+        unplaced = tuple(held for member in self.members for held in member.unplaced)
+        super().__init__(", ".join(names), facts, missing, unplaced)
 
     @cached_property
     def wires(self) -> wires.Wires:
@@ -81,15 +87,9 @@ def _renumbered(members: tuple[Member, ...]) -> Iterable[NamespaceFacts]:
     for number, member in enumerate(members):
         for facts in member.namespaces:
             old = facts.id
+            rest = (getattr(old, field) for field in _REST)
             known = JoinedId(
-                keys[number, old.inode],
-                old.names,
-                old.paths,
-                old.processes,
-                old.is_host,
-                member.name,
-                old.inode,
-                count[old.label] > 1,
+                keys[number, old.inode], *rest, member.name, old.inode, shared=count[old.label] > 1
             )
             nsids = {nsid: keys[number, to] for nsid, to in facts.nsids.items() if (number, to) in keys}
             yield replace(facts, id=known, nsids=nsids)

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from netdoctor.facts.connections import Entry
+from netdoctor.facts.containers import Container
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
@@ -292,6 +293,11 @@ class OverlayHost:
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
         return self.base.missing
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """See `Host.unplaced`."""
+        return self.base.unplaced
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""

@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from netdoctor.facts.connections import Entry
+from netdoctor.facts.containers import Container
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import (
     Missing,
@@ -235,10 +236,15 @@ class TableHost:
     """A `Host` over recorded namespaces."""
 
     def __init__(
-        self, name: str, namespaces: tuple[NamespaceFacts, ...], missing: tuple[Missing, ...] = ()
+        self,
+        name: str,
+        namespaces: tuple[NamespaceFacts, ...],
+        missing: tuple[Missing, ...] = (),
+        unplaced: tuple[Container, ...] = (),
     ) -> None:
         self._name = name
         self._missing = missing
+        self._unplaced = unplaced
         self._namespaces: dict[int, Namespace] = {ns.id.inode: TableNamespace(ns) for ns in namespaces}
 
     @property
@@ -250,6 +256,11 @@ class TableHost:
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
         return self._missing
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """See `Host.unplaced`."""
+        return self._unplaced
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""

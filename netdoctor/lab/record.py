@@ -45,6 +45,7 @@ class LabHost:
 
     name = "lab"
     missing = ()
+    unplaced = ()
 
     def __init__(self, host: Host, names: Mapping[str, str]) -> None:
         self._names = names

@@ -1,0 +1,58 @@
+"""The containers of this machine, by the names that people use: one module a runtime, all of them asked.
+
+A runtime is asked only where its socket or its state is there. What it says is untrusted: a name without sense is
+passed over, an engine that hangs or lies costs its names and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from netdoctor.collect.runtimes import cri, docker, lxc, nspawn, podman
+from netdoctor.collect.runtimes.scene import Found, Scene
+from netdoctor.facts.containers import Container
+from netdoctor.facts.host import Missing, NamespaceId
+
+Look = Callable[[Scene], Iterator[Found]]
+
+#: The runtimes; where one container is known to two, the first names it.
+RUNTIMES: tuple[Look, ...] = (docker.look, podman.look, cri.look, lxc.look, nspawn.look)
+
+
+class Named(NamedTuple):
+    """The namespaces with the containers in them, the containers that are in none, and what could not be learned."""
+
+    namespaces: dict[int, NamespaceId]
+    unplaced: tuple[Container, ...]
+    missing: tuple[Missing, ...]
+
+
+def named(
+    namespaces: Mapping[int, NamespaceId],
+    processes: Mapping[int, Iterable[int]],
+    runtimes: Iterable[Look] = RUNTIMES,
+) -> Named:
+    """Ask all runtimes who lives in these namespaces; `processes` are the ids of those in each."""
+    scene = Scene(processes)
+    placed: dict[int, list[Found]] = {}
+    unplaced: list[Container] = []
+    seen: set[str] = set()
+    for look in runtimes:
+        for found in look(scene):
+            ident = found.container.id
+            if ident and ident in seen:
+                continue
+            seen.add(ident)
+            inode = scene.inode(found)
+            if inode in namespaces:
+                placed.setdefault(inode, []).append(found)
+            else:
+                unplaced.append(found.container)
+    shown = dict(namespaces)
+    for inode, here in placed.items():
+        here.sort(key=lambda found: found.guest)
+        shown[inode] = replace(namespaces[inode], containers=tuple(found.container for found in here))
+    return Named(shown, tuple(unplaced), tuple(scene.missing))
