@@ -10,6 +10,9 @@ from netdoctor.facts.links import Record
 #: The prefixes by which a container is asked for, and what people call the runtime.
 RUNTIMES = {"docker": "Docker", "podman": "podman", "cri": "CRI", "lxc": "LXC", "nspawn": "systemd-nspawn"}
 
+#: How what is missing begins where a runtime could not be asked.
+NAMES = "the names of "
+
 #: Names that runtimes and CNI make up for namespace files: `cni-UUID`, `netns-UUID`, a UUID, an id.
 _MADE_UP = re.compile(
     r"((cni|netns|cnitool)-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}|[0-9a-f]{64}|cnitool-[0-9a-f]{20}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,9 +19,6 @@ from netdoctor.facts.host import Host, Missing, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Record
 from netdoctor.facts.overlay import OverlayHost
 from netdoctor.facts.tables import TableHost
-
-#: What is known of a namespace beside its inode.
-_REST = NamespaceId.__struct_fields__[1:]
 
 
 class JoinedId(NamespaceId, frozen=True):
@@ -37,7 +35,7 @@ class JoinedId(NamespaceId, frozen=True):
     @property
     def plain(self) -> str:
         """The name a person would use on its own host."""
-        return NamespaceId(self.own, *(getattr(self, field) for field in _REST)).label
+        return NamespaceId(self.own, **_beside_inode(self)).label
 
     @property
     def label(self) -> str:
@@ -87,12 +85,15 @@ def _renumbered(members: tuple[Member, ...]) -> Iterable[NamespaceFacts]:
     for number, member in enumerate(members):
         for facts in member.namespaces:
             old = facts.id
-            rest = (getattr(old, field) for field in _REST)
-            known = JoinedId(
-                keys[number, old.inode], *rest, member.name, old.inode, shared=count[old.label] > 1
-            )
+            joined: dict[str, Any] = {"host": member.name, "own": old.inode, "shared": count[old.label] > 1}
+            known = JoinedId(keys[number, old.inode], **_beside_inode(old), **joined)
             nsids = {nsid: keys[number, to] for nsid, to in facts.nsids.items() if (number, to) in keys}
             yield replace(facts, id=known, nsids=nsids)
+
+
+def _beside_inode(known: NamespaceId) -> dict[str, Any]:
+    """What a host knows of a namespace beside its inode."""
+    return {field: getattr(known, field) for field in NamespaceId.__struct_fields__[1:]}
 
 
 def fleet_of(host: Host) -> Fleet | None:

@@ -47,7 +47,7 @@ def named(
                 continue
             seen.add(ident)
             inode = scene.inode(found)
-            if inode in namespaces:
+            if inode is not None and inode in namespaces:
                 placed.setdefault(inode, []).append(found)
             else:
                 unplaced.append(found.container)

@@ -17,7 +17,7 @@ import msgspec
 
 from netdoctor.collect.runtimes.scene import Found, Scene, decoded, listing, read, word
 from netdoctor.collect.runtimes.storage import stored, stores
-from netdoctor.facts.containers import Container
+from netdoctor.facts.containers import NAMES, Container
 
 LOGS = "/var/log/containers"
 POD_LOGS = "/var/log/pods"
@@ -28,7 +28,11 @@ _LOG = re.compile(r"([^_]+)_([^_]+)_(.+)-([0-9a-f]{64})\.log")
 _STORED = re.compile(r"k8s_([^_]+)_([^_]+)_([^_]+)_[^_]+_\d+")
 #: The annotations of containerd and of CRI-O: namespace and name of the pod, name of the container.
 _ANNOTATIONS = (
-    ("io.kubernetes.cri.sandbox-namespace", "io.kubernetes.cri.sandbox-name", "io.kubernetes.cri.container-name"),
+    (
+        "io.kubernetes.cri.sandbox-namespace",
+        "io.kubernetes.cri.sandbox-name",
+        "io.kubernetes.cri.container-name",
+    ),
     ("io.kubernetes.pod.namespace", "io.kubernetes.pod.name", "io.kubernetes.container.name"),
 )
 
@@ -113,7 +117,9 @@ def _tasks() -> Iterator[tuple[str, str]]:
     for root in TASKS:
         for namespace in listing(root):
             if namespace != "moby":
-                yield from ((ident, f"{root}/{namespace}/{ident}") for ident in listing(f"{root}/{namespace}"))
+                yield from (
+                    (ident, f"{root}/{namespace}/{ident}") for ident in listing(f"{root}/{namespace}")
+                )
 
 
 def _task_pid(bundle: str | None) -> int | None:
@@ -146,7 +152,9 @@ def _asked(idents: list[str], scene: Scene) -> Iterator[Found]:
             yield Found(told[ident])
     if lost := [ident for ident in idents if ident not in told]:
         first, more = lost[0][:12], f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-        scene.miss(f"the name of container {first}{more}", "neither logs nor crictl tell it", "see crictl ps -a")
+        scene.miss(
+            f"{NAMES}CRI container {first}{more}", "neither logs nor crictl tell it", "see crictl ps -a"
+        )
 
 
 def _crictl(what: str) -> Iterator[tuple[str, Container]]:

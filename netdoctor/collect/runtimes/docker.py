@@ -10,7 +10,7 @@ import msgspec
 
 from netdoctor.collect.runtimes import engine
 from netdoctor.collect.runtimes.scene import LIMIT, Found, Scene, decoded, each, listing, read, users, word
-from netdoctor.facts.containers import Container
+from netdoctor.facts.containers import NAMES, Container
 
 SOCKET = "/run/docker.sock"
 CONFIG = "/etc/docker/daemon.json"
@@ -69,10 +69,10 @@ def look(scene: Scene) -> Iterator[Found]:
             found = list(_asked(at, scene))
         except OSError as error:
             why = f"{at.path}: {error.strerror or error}"
-            scene.miss("the names of Docker's containers", why, "run netdoctor as root, and see docker info")
+            scene.miss(NAMES + "Docker's containers", why, "run netdoctor as root, and see docker info")
             continue
         except ValueError:
-            scene.miss("the names of Docker's containers", f"{at.path} answers strangely", "see docker ps")
+            scene.miss(NAMES + "Docker's containers", f"{at.path} answers strangely", "see docker ps")
             continue
         answered = answered or os.path.realpath(at.path) == SOCKET
         yield from found
@@ -85,9 +85,7 @@ def _sockets(scene: Scene) -> Iterator[_Socket]:
     given = os.environ.get("DOCKER_HOST", "")
     scheme, _, path = given.partition("://")
     if given and scheme != "unix":
-        scene.miss(
-            "the names of Docker's containers", f"DOCKER_HOST is {given[:80]!r}", "give it as unix://PATH"
-        )
+        scene.miss(NAMES + "Docker's containers", f"DOCKER_HOST is {given[:80]!r}", "give it as unix://PATH")
     own = [_Socket(path, None)] if scheme == "unix" else []
     rootless = [_Socket(f"{folder}/docker.sock", uid) for uid, folder in users()]
     for at in (*own, _Socket(SOCKET, None), *rootless):

@@ -27,7 +27,8 @@ def get(path: str, resource: str, limit: int, patience: float = PATIENCE) -> byt
 
 
 def _received(connection: socket.socket, limit: int, deadline: float) -> bytes:
-    parts, length = [], 0
+    parts: list[bytes] = []
+    length = 0
     while True:
         left = deadline - time.monotonic()
         if left <= 0:

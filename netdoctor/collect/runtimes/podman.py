@@ -10,7 +10,7 @@ import msgspec
 from netdoctor.collect.runtimes import engine
 from netdoctor.collect.runtimes.scene import LIMIT, Found, Scene, each, read, users, word
 from netdoctor.collect.runtimes.storage import Store, Stored, stored, stores
-from netdoctor.facts.containers import Container
+from netdoctor.facts.containers import NAMES, Container
 
 RESOURCE = "/v3.0.0/libpod/containers/json?all=true"
 
@@ -40,7 +40,7 @@ def look(scene: Scene) -> Iterator[Found]:
         if scheme == "unix":
             told |= _asked(path, None, scene, told)
         else:
-            scene.miss("the names of podman's containers", f"CONTAINER_HOST is {given[:80]!r}", "give unix://PATH")
+            scene.miss(NAMES + "podman's containers", f"CONTAINER_HOST is {given[:80]!r}", "give unix://PATH")
     yield from told.values()
 
 
@@ -74,13 +74,15 @@ def _asked(
     try:
         answer = list(each(engine.get(path, RESOURCE, LIMIT), _Listed))
     except (OSError, ValueError) as error:
-        scene.miss("the names of podman's pods", f"{path}: {error}", "run podman system service")
+        scene.miss(NAMES + "podman's pods", f"{path}: {error}", "run podman system service")
         return {}
     found = {}
     for listed in answer:
         name, ident = word((listed.Names or [""])[0]), word(listed.Id)
         if name is not None and ident is not None:
-            container = Container("podman", name, ident, word(listed.PodName), word(listed.State) or "unknown")
+            container = Container(
+                "podman", name, ident, word(listed.PodName), word(listed.State) or "unknown"
+            )
             owner = known[ident].owner if known and ident in known else owner
             found[ident] = Found(container, listed.Pid or None, owner=owner)
     return found

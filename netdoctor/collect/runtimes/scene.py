@@ -88,7 +88,9 @@ class Scene:
         """
         pid = self.by_id.get(found.container.id) if found.container.id else None
         pid = pid if pid is not None else found.pid
-        if pid is None or (found.owner is not None and owner_of(f"{self._proc}/{pid}/ns/user") != found.owner):
+        if pid is None or (
+            found.owner is not None and owner_of(f"{self._proc}/{pid}/ns/user") != found.owner
+        ):
             return None
         return self._inodes.get(pid)
 
