@@ -4,12 +4,13 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.netdoctor-ready
 
-.PHONY: help demo test test-vm check bench schema record venv tools clean
+.PHONY: help demo test test-vm fuzz check bench schema record venv tools clean
 
 help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
 	@echo 'make test    run every test (those that build networks need root)'
 	@echo "make test-vm hold it against Debian's stock kernel in a virtual machine; ARGS='--count 100' (root)"
+	@echo "make fuzz    made-up snapshots and rules against their readers, for two minutes; ARGS='--seconds 600'"
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
 	@echo 'make schema  write the JSON schemas of report and snapshot'
@@ -33,6 +34,10 @@ test-vm: tools venv
 	[ -z "$$missing" ] || $(call apt,$$missing)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check virtme-ng
 	$(BIN)/python -m tests.vm $(ARGS)
+
+# `make test` does the same for 20 seconds.
+fuzz: venv
+	$(BIN)/python -m tests.fuzz.run $(ARGS)
 
 check: venv
 	$(BIN)/ruff check .

@@ -6,13 +6,13 @@ their order, so that the last one seen says how far the packet came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from netdoctor.facts.links import Record
 from netdoctor.facts.observed import Observation, Sighting
-from netdoctor.kernel.endings import Answered, Ending, LeavesHost, NeighbourUnresolved
-from netdoctor.kernel.packet import IPPROTO_UDP, Leg, Place
+from netdoctor.kernel.endings import Answered, Ending, LeavesHost, NeighbourUnresolved, RuleDropped
+from netdoctor.kernel.packet import IPPROTO_UDP, Ip, Leg, Place
 from netdoctor.kernel.walk import Step, Walk
 from netdoctor.report import Verdict
 
@@ -84,8 +84,27 @@ def predicted(way: Way, watched: Sequence[int]) -> list[Crossing]:
         final = _waiting(walk, final)
     last = final.step if final is not None else len(walk.steps) - 1
     taps = set(watched)
-    steps = (walk.steps[number] for number in walk.chain(last))
+    chain = walk.chain(last)
+    if isinstance(final, RuleDropped) and final.hook == "input" and walk.steps[last].action == "up":
+        chain.pop()  # the bridge's own input hook comes before its device receives the frame (br_pass_frame_up())
+    steps = [walk.steps[number] for number in chain]
+    if isinstance(final, NeighbourUnresolved) and any(
+        _in_bridge(step) and step.at == final.at for step in steps
+    ):
+        # A new destination behind the same bridge is resolved before the frame goes on, up or anywhere.
+        steps = [step for step in steps if step.at != final.at]
     return [crossing for step in steps for crossing in _crossings(step) if crossing.at.inode in taps]
+
+
+def _in_bridge(step: Step) -> bool:
+    """NAT while the packet is still a frame in a bridge: br_netfilter."""
+    return step.stage == "nat" and isinstance(step.carries, Ip) and step.carries.physin is not None
+
+
+def step_of(way: Way, crossing: Crossing) -> int:
+    """Return the number of the step that makes a crossing, the first step where none does."""
+    numbers = (number for number, step in enumerate(way.walk.steps) if crossing in _crossings(step))
+    return next(numbers, 0)
 
 
 def _waiting(walk: Walk, ending: Ending) -> Ending | None:
@@ -96,7 +115,7 @@ def _waiting(walk: Walk, ending: Ending) -> Ending | None:
     )
 
 
-def _crossings(step: Step) -> Iterable[Crossing]:
+def _crossings(step: Step) -> Iterator[Crossing]:
     """What taps see of one step: nothing of a neighbour resolution, both directions of the loopback device."""
     if step.carries.flow.arp:
         return
@@ -133,7 +152,10 @@ def _unpredicted(ways: Sequence[Way], met: dict[Crossing, bool]) -> list[Crossin
 
     Whose lladdr a frame has says nothing at a bridge port, which takes them all; so it counts only here.
     """
-    known = {one for way in ways for step in way.walk.steps for one in _crossings(step)}
+    steps = [step for way in ways for step in way.walk.steps]
+    known = {one for step in steps for one in _crossings(step)}
+    # A frame with a new destination leaves by the bridge's own device (br_nf_pre_routing_finish_bridge()).
+    known.update(Crossing(step.carries.flow.leg, step.at, True) for step in steps if _in_bridge(step))
     return [one for one, stray in met.items() if one not in known and not stray]
 
 

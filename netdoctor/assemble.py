@@ -6,7 +6,7 @@ from netdoctor.check import Check, Finding
 from netdoctor.facts.host import Host
 from netdoctor.facts.records import AF_INET6, RT_SCOPE_HOST
 from netdoctor.fix.change import commands
-from netdoctor.kernel.endings import Answered, Ending
+from netdoctor.kernel.endings import Answered, Ending, ObservedLoss
 from netdoctor.kernel.netfilter.traverse import Hit
 from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Arp, Frame, Ip, Place
 from netdoctor.kernel.topology import link_at
@@ -85,7 +85,8 @@ def path_part(
     host: Host, question: Question, walk: Walk, ending: Ending | None, verdict: Verdict
 ) -> PathPart:
     """Write the graph of everything visited, and the two legs of the way that decided."""
-    final = next((end for end in walk.endings if isinstance(end, Answered)), None)
+    answers = (end for end in walk.endings if isinstance(end, Answered))
+    final = None if isinstance(ending, ObservedLoss) else next(answers, None)
     last = final.step if final is not None else (ending.step if ending is not None else len(walk.steps) - 1)
     chain = walk.chain(last)
     turn = next(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from netdoctor.agreement import Crossing, Judgement, Way
+from netdoctor.agreement import Crossing, Judgement, Way, step_of
 from netdoctor.drop_reasons import meaning
 from netdoctor.facts.host import Host
 from netdoctor.facts.observed import Observation
@@ -23,13 +23,10 @@ def loss(way: Way, judged: Judgement, seen: Observation, inode: int) -> Observed
     """Return the ending of a packet that was lost where it was not foreseen; `inode` is the sender's namespace."""
     last, drop = judged.last, seen.drop
     at = last.at if last is not None else Place(inode, 0)
-    steps = [
-        number for number, step in enumerate(way.walk.steps) if step.at == at and not step.carries.flow.arp
-    ]
     return ObservedLoss(
         Flow(last.leg if last is not None else "request"),
         at,
-        steps[0] if steps else 0,
+        step_of(way, last) if last is not None else 0,
         last.out if last is not None else None,
         drop.reason if drop is not None else None,
         drop.function if drop is not None else None,

@@ -20,6 +20,8 @@ EXPECTING = 3.3
 NOT_EXPECTING = 1.2
 #: Beyond the host, where only the round trip counts; and for the answer of a program, which may not give any.
 BEYOND = 2.0
+#: More ports than this are not looked for: a jump of the filter's language spans 255 instructions.
+MOST_PORTS = 64
 
 
 class Plan(Record, frozen=True):
@@ -52,14 +54,19 @@ def planned(
     if destination.inode is not None:
         inodes[destination.inode] = None
     outer = {packet.dport for packet in _packets(walks) if packet.vni is not None}
-    inner = {packet.dport for packet in _packets(walks) if packet.vni is None and packet.proto == IPPROTO_UDP}
+    sent = (packet for packet in _packets(walks) if packet.flow.leg == "request" and packet.vni is None)
+    inner = {packet.dport for packet in sent if packet.proto == IPPROTO_UDP}
     return Plan(
         ping,
         tuple(inodes),
-        tuple(sorted({question.port or 0, *inner} - {0})) if question.protocol == "udp" else (),
-        tuple(sorted((outer | set(_tunnels(host, inodes))) - {0})),
+        _ports({question.port or 0, *inner}) if question.protocol == "udp" else (),
+        _ports({*outer, *_tunnels(host, inodes)}),
         _patience(question, verdict, ending),
     )
+
+
+def _ports(found: set[int]) -> tuple[int, ...]:
+    return tuple(sorted(found - {0}))[:MOST_PORTS]
 
 
 def _patience(question: Question, verdict: str, ending: Ending | None) -> float:

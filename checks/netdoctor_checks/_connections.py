@@ -35,7 +35,9 @@ def listed(case: Case, at: Place, entry: Entry) -> Proof:
     return Proof(f"it {led(entry)}", command.enter(case.id(at), ("conntrack", "-L", *words(entry))))
 
 
-def forget(case: Case, at: Place, entry: Entry) -> Fix:
-    """Delete the entry."""
+def forget(case: Case, at: Place, entry: Entry, *others: Entry) -> Fix:
+    """Delete the entries."""
     flow = f"{entry.src}:{entry.sport} to {entry.dst}:{entry.dport}"
-    return Fix(f"delete the tracked connection of {flow} in {case.label(at)}", (ForgetConnection(at.inode, entry),))
+    more = f" and {len(others)} more" if others else ""
+    changes = tuple(ForgetConnection(at.inode, one) for one in (entry, *others))
+    return Fix(f"delete the tracked connection of {flow}{more} in {case.label(at)}", changes)

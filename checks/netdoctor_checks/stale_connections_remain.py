@@ -12,6 +12,9 @@ from netdoctor.kernel.packet import IPPROTO_UDP, Place
 from netdoctor.kernel.walk import Walk
 from netdoctor_checks._connections import forget, led, listed
 
+#: The fix names no more entries than this.
+MOST = 16
+
 
 @check("CTK005")
 def stale_connections_remain(walk: Walk, case: Case) -> Iterator[Finding]:
@@ -39,17 +42,21 @@ def stale_connections_remain(walk: Walk, case: Case) -> Iterator[Finding]:
     if walk.known_flow or not walk.answered or getattr(asked, "proto", None) != IPPROTO_UDP:
         return
     for inode, connections in walk.connections.items():
-        for fresh in connections:
-            one = fresh.original
-            if one.proto != IPPROTO_UDP or one.dport != getattr(asked, "dport", None):
+        of_port = [one for one in connections if one.original.proto == IPPROTO_UDP]
+        for fresh in [one for one in of_port if one.original.dport == getattr(asked, "dport", None)]:
+            known = case.ns(inode).connections(IPPROTO_UDP, fresh.original.src, fresh.original.dst)
+            stale = [entry for entry in known if _stale(case, entry, fresh)]
+            if not stale:
                 continue
-            for entry in case.ns(inode).connections(one.proto, one.src, one.dst):
-                if _stale(case, entry, fresh):
-                    at, label = Place(inode, 0), case.label(inode)
-                    title = f"a tracked connection in {label} still {led(entry)}"
-                    text = "New flows are translated as the rules say now; this one goes on as it began."
-                    proofs, fix = (listed(case, at, entry),), forget(case, at, entry)
-                    yield Finding(title, text, at, proofs, fix, "prerouting")
+            at, more = Place(inode, 0), f" ({len(stale) - 1} more like it)" if len(stale) > 1 else ""
+            yield Finding(
+                f"a tracked connection in {case.label(inode)} still {led(stale[0])}{more}",
+                "New flows are translated as the rules say now; this one goes on as it began.",
+                at,
+                (listed(case, at, stale[0]),),
+                forget(case, at, *stale[:MOST]),
+                "prerouting",
+            )
 
 
 def _stale(case: Case, entry: Entry, fresh: Connection) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from netdoctor.endpoints import Request
     from netdoctor.facts.host import Host
     from netdoctor.report import Report
+    from netdoctor.snapshot import Snapshot
 
 ENDPOINTS = """endpoints:
   NAME                a named network namespace
@@ -134,26 +135,43 @@ def _veiled(report: Report, host: Host, veil: Veil) -> Report:
 
 
 def _from_snapshot(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
+    from netdoctor.cli.limit import limited
     from netdoctor.collection import host_of_all, load_all
     from netdoctor.diagnosis import diagnose
     from netdoctor.endpoints import resolve
     from netdoctor.snapshot import SnapshotError
 
+    with limited():
+        try:
+            found = load_all(args.snapshot)
+            host = host_of_all(found)
+        except SnapshotError as error:
+            raise UsageError(str(error)) from error
+        question = resolve(host, request)
+        report = with_evidence(diagnose(host, question), host, question, args)
+        if not veil:
+            return report
+        snapshots = [one.snapshot for one in found]
+        recorded = [facts for snapshot in snapshots for facts in snapshot.namespaces]
+        redaction = veil.over(recorded, [snapshot.host for snapshot in snapshots])
+        redacted = redaction.of(report)
+        veil.save(redaction)
+        return redacted
+
+
+def load_snapshot(file: str) -> Snapshot:
+    """Read a snapshot. Raises UsageError for one that cannot be read, or holds what no kernel gives."""
+    from netdoctor.facts.sound import complaint
+    from netdoctor.snapshot import SnapshotError, load
+
     try:
-        found = load_all(args.snapshot)
-        host = host_of_all(found)
+        snapshot = load(file)
     except SnapshotError as error:
         raise UsageError(str(error)) from error
-    question = resolve(host, request)
-    report = with_evidence(diagnose(host, question), host, question, args)
-    if not veil:
-        return report
-    snapshots = [one.snapshot for one in found]
-    recorded = [facts for snapshot in snapshots for facts in snapshot.namespaces]
-    redaction = veil.over(recorded, [snapshot.host for snapshot in snapshots])
-    redacted = redaction.of(report)
-    veil.save(redaction)
-    return redacted
+    for facts in snapshot.namespaces:
+        if wrong := complaint(facts):
+            raise UsageError(f"{file} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
+    return snapshot
 
 
 def written(report: Report, args: argparse.Namespace) -> None:

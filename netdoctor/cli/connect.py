@@ -21,7 +21,8 @@ def register(subparsers: Subparsers) -> None:
         "why-no-connect",
         "why SRC cannot connect to a port of DST, and what to do about it",
         "Does a TCP connection from SRC to a port of DST come about, or does a UDP datagram reach the port and its "
-        "answer SRC? If not: why, and what to do. Reads the state of the network; changes nothing.",
+        "answer SRC? If not: why, and what to do. Reads the state of the network and sends a few probes; changes "
+        "nothing.",
     )
     kind = parser.add_mutually_exclusive_group(required=True)
     kind.add_argument("--tcp", type=port, metavar="PORT", help="ask about a TCP connection to PORT")

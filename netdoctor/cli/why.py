@@ -18,7 +18,7 @@ def register(subparsers: Subparsers) -> None:
         "why-no-ping",
         "why SRC cannot ping DST, and what to do about it",
         "Does an ICMP echo request from SRC reach DST, and does the reply come back? If not: why, and what "
-        "to do. Reads the state of the network; changes nothing.",
+        "to do. Reads the state of the network and sends a few probes; changes nothing.",
     )
     parser.add_argument(
         "--size", type=size, default=56, metavar="BYTES", help="ICMP payload, as `ping -s`; default: 56"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 OF_NAMESPACE = (
     "ipv4/ip_forward",
     "ipv4/ip_default_ttl",
+    "ipv4/ip_local_port_range",
     "ipv4/icmp_echo_ignore_all",
     "ipv4/icmp_echo_ignore_broadcasts",
     "ipv4/fib_multipath_use_neigh",

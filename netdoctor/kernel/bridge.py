@@ -119,16 +119,20 @@ def _prerouting(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int)
     after = frame.payload
     if not isinstance(after, Ip) or after.dst == before.dst:
         return passed
-    lladdr = _bridged_dnat(walk, ns, bridge, master, after)
-    return replace(frame, dst=lladdr or master.address or frame.dst), parent
-
-
-def _bridged_dnat(walk: Walk, ns: Namespace, bridge: Place, master: Link, packet: Ip) -> str | None:
-    """The lladdr of a new destination that is behind the same bridge, or None where it is to be routed."""
-    way = route_input(walk, ns, master, packet)
+    way = route_input(walk, ns, master, after)
     if not isinstance(way, InputWay) or way.kind != "forward" or way.oif != bridge.ifindex:
+        return replace(frame, dst=master.address or frame.dst), parent
+    next_hop = way.gateway or after.dst
+    lladdr = _bridged_dnat(walk, ns, bridge, master, next_hop)
+    if lladdr is None:
+        # br_nf_pre_routing_finish_bridge(): it waits for its neighbour here, before any other hook.
+        neighbour.send_to(walk, bridge, after, next_hop, parent)
         return None
-    next_hop = way.gateway or packet.dst
+    return replace(frame, dst=lladdr), parent
+
+
+def _bridged_dnat(walk: Walk, ns: Namespace, bridge: Place, master: Link, next_hop: str) -> str | None:
+    """The lladdr of a new destination that is behind the same bridge, or None where nobody would say it."""
     known = neighbour.resolved(walk, ns, bridge, master, next_hop)
     if known is not None:
         return known

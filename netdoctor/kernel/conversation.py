@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from netdoctor.facts.host import Host, Namespace
+from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
 from netdoctor.kernel import ip, neighbour
 from netdoctor.kernel.endings import NoRoute
@@ -20,8 +20,8 @@ from netdoctor.kernel.packet import (
     Ip,
     Place,
 )
-from netdoctor.kernel.sysctls import number
-from netdoctor.kernel.walk import Walk
+from netdoctor.kernel.sysctls import local_ports, number
+from netdoctor.kernel.walk import MAX_STEPS, Walk
 
 PROTOCOLS = {"icmp": IPPROTO_ICMP, "tcp": IPPROTO_TCP, "udp": IPPROTO_UDP}
 WORDS = {"icmp": "echo request", "tcp": "SYN", "udp": "datagram"}
@@ -57,7 +57,7 @@ def converse(host: Host, ping: Ping) -> tuple[list[Walk], bool]:
     """Walk the conversation once for each combination of choices; returns the walks, and whether they are all."""
     walks: list[Walk] = []
     scripts: list[tuple[int, ...]] = [()]
-    while scripts and len(walks) < MAX_WALKS:
+    while scripts and len(walks) < MAX_WALKS and sum(len(walk.steps) for walk in walks) < MAX_STEPS:
         script = scripts.pop()
         walk = Walk(host, script, exact=False)
         _run(walk, ping)
@@ -85,20 +85,12 @@ def _run(walk: Walk, ping: Ping) -> None:
         ports = {"dport": ping.port, "sport": sport or EPHEMERAL, "flags": 2 if proto == IPPROTO_TCP else 0}
         packet = replace(packet, proto=proto, **ports)
         if sport is None:
-            packet = replace(packet, ephemeral=(EPHEMERAL, *_picked_from(ns)))
+            packet = replace(packet, ephemeral=(EPHEMERAL, *local_ports(ns)))
     step = walk.step(-1, Place(ping.inode, 0), "send", "echo", f"{WORDS[ping.proto]} to {ping.address}", packet)
     walk.later(lambda: _start(walk, ping, packet, step))
     walk.run()
     while neighbour.give_up(walk):
         walk.run()
-
-
-def _picked_from(ns: Namespace) -> tuple[int, int]:
-    """The first and last source port that the kernel gives a socket."""
-    words = (ns.sysctl("ipv4/ip_local_port_range") or "").split()
-    if len(words) == 2 and all(word.isdigit() for word in words):
-        return int(words[0]), int(words[1])
-    return 32768, 60999
 
 
 def _start(walk: Walk, ping: Ping, packet: Ip, step: int) -> None:

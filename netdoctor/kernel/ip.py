@@ -184,6 +184,11 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     if packet.vni is not None:
         vxlan.arrive(walk, at, packet, parent)
         return
+    if packet.error is not None:
+        here = at.inode == walk.asker
+        walk.answered |= here
+        walk.end(Answered(packet.flow, at, parent) if here else DeliveredElsewhere(packet.flow, at, parent, packet))
+        return
     if packet.echo == "reply":
         _take_reply(walk, at, packet, parent)
         return

@@ -75,6 +75,18 @@ class Arp(Record, frozen=True):
         return 28
 
 
+class IcmpError(Record, frozen=True):
+    """What an ICMP error says, and the packet that it is about, as whoever sent the error saw it."""
+
+    type: int
+    code: int
+    proto: int
+    src: str
+    dst: str
+    sport: int
+    dport: int
+
+
 class Ip(Record, frozen=True):
     """An IPv4 packet. `size` is the datagram's length in bytes, `length` that of its largest fragment.
 
@@ -82,7 +94,7 @@ class Ip(Record, frozen=True):
     mark, which does not leave the namespace; `tos` is the whole byte, DSCP and ECN.
     `ephemeral` is the port that stands for one the kernel will pick, with the first and last it picks from.
     `owner` are user and group of the socket that sent it (the group None where not known); the kernel's own have none.
-    `rerouted` is the mark by which an OUTPUT chain had it routed anew.
+    `rerouted` is the mark by which an OUTPUT chain had it routed anew. `error` makes it an ICMP error.
     """
 
     flow: Flow
@@ -110,6 +122,7 @@ class Ip(Record, frozen=True):
     tos: int = 0
     ephemeral: tuple[int, int, int] | None = None
     owner: tuple[int, int | None] | None = None
+    error: IcmpError | None = None
 
     @property
     def dscp(self) -> int:

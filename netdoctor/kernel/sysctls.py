@@ -14,6 +14,14 @@ def number(ns: Namespace, name: str, default: int = 0) -> int:
         return default
 
 
+def local_ports(ns: Namespace) -> tuple[int, int]:
+    """Return the first and last source port that the kernel picks from (ip_local_port_range)."""
+    words = (ns.sysctl("ipv4/ip_local_port_range") or "").split()
+    if len(words) == 2 and all(word.isdigit() for word in words):
+        return int(words[0]), int(words[1])
+    return 32768, 60999
+
+
 def conf(ns: Namespace, interface: str, key: str, default: int = 0) -> int:
     """IN_DEV_CONF_GET: the interface's own value."""
     return number(ns, f"ipv4/conf/{interface}/{key}", default)

@@ -15,6 +15,7 @@ from netdoctor.kernel.endings import ArpNotAnswered, NotModelled, NoVtep, VxlanN
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.output import Way, route_output
 from netdoctor.kernel.packet import IPPROTO_UDP, VXLAN_HEADROOM, ZERO_MAC, Arp, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.sysctls import local_ports
 from netdoctor.kernel.walk import Walk
 
 #: The source port is a hash of the inner packet (udp_flow_src_port()); one of its range stands for all.
@@ -46,11 +47,18 @@ def encapsulate(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     if not entries:
         walk.end(NoVtep(frame.flow, at, parent, frame.dst, frame))
         return
-    for entry in entries:
-        if entry.nh_id is not None:
-            walk.end(NotModelled(frame.flow, at, parent, f"FDB nexthop group {entry.nh_id} on {link.name}"))
-        else:
-            _to_remote(walk, at, link, data, entry, frame, parent)
+    if walk.nested > XMIT_RECURSION_LIMIT:
+        walk.end(VxlanNotSent(frame.flow, at, parent, "loop", entries[0].dst or "", frame, entries[0]))
+        return
+    walk.nested += 1
+    try:
+        for entry in entries:
+            if entry.nh_id is not None:
+                walk.end(NotModelled(frame.flow, at, parent, f"FDB nexthop group {entry.nh_id} on {link.name}"))
+            else:
+                _to_remote(walk, at, link, data, entry, frame, parent)
+    finally:
+        walk.nested -= 1
 
 
 def remotes(walk: Walk, ns: Namespace, at: Place, lladdr: str) -> list[FdbEntry]:
@@ -129,7 +137,9 @@ def _send(
     mark = frame.payload.mark if isinstance(frame.payload, Ip) else 0
     inner = ip.scrubbed(frame)
     outer = Ip(frame.flow, way.src, remote, ttl, length, IPPROTO_UDP, None, df, mark, port, vni, mark, inner)
-    outer = replace(outer, sport=SOURCE_PORT, size=length)
+    # udp_flow_src_port(): a hash of the inner packet, within the ports of sockets.
+    ephemeral = (SOURCE_PORT, *local_ports(walk.namespace(home)))
+    outer = replace(outer, sport=SOURCE_PORT, size=length, ephemeral=ephemeral)
     ip.send(walk, home, outer, way.src, step, way.oif if is_multicast(remote) or entry.via else None)
 
 

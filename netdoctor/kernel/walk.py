@@ -48,6 +48,10 @@ class Learned(Record, frozen=True):
     answered: bool = True
 
 
+class StormError(RuntimeError):
+    """One frame has led to more steps than any network without a loop needs."""
+
+
 class VanishedError(LookupError):
     """A namespace or device that the packet was in is gone, or was never visible."""
 
@@ -76,6 +80,8 @@ class Walk:
         #: What rules of a namespace have noted in sets (`netfilter.memory`).
         self.noted: dict[int, tuple[tuple[tuple[Any, ...], bool], ...]] = {}
         self.remotes: dict[tuple[int, int, str], str] = {}
+        self.wired: dict[Place, frozenset[str]] = {}
+        self.nested = 0
         self.answered = False
         self.asker: int | None = None
         self.target: str | None = None
@@ -114,7 +120,9 @@ class Walk:
         carries: Frame | Ip | Arp,
         facts: tuple[Record, ...] = (),
     ) -> int:
-        """Record a step and return its number."""
+        """Record a step and return its number. Raises StormError where there are too many by far."""
+        if len(self.steps) > 2 * MAX_STEPS:
+            raise StormError
         self.steps.append(Step(parent, at, stage, action, detail, carries, facts))
         return len(self.steps) - 1
 
@@ -172,17 +180,18 @@ class Walk:
     def run(self) -> None:
         """Handle everything in flight until nothing moves any more, or a storm is certain."""
         while self._queue:
-            if len(self.steps) > MAX_STEPS:
-                self._queue.clear()
-                last = self.steps[-1]
-                if isinstance(last.carries, Frame):
-                    self.end(Looped(Flow(self.leg), last.at, len(self.steps) - 1, last.carries))
-                return
             try:
+                if len(self.steps) > MAX_STEPS:
+                    raise StormError
                 self._queue.popleft()()
             except VanishedError as gone:
                 what = "a namespace or device that vanished while the packet was on its way"
                 self.end(NotModelled(Flow(self.leg), gone.at, len(self.steps) - 1, what))
+            except (StormError, RecursionError):
+                self._queue.clear()
+                last = self.steps[-1]
+                if isinstance(last.carries, Frame):
+                    self.end(Looped(Flow(self.leg), last.at, len(self.steps) - 1, last.carries))
 
     @property
     def leg(self) -> Leg:

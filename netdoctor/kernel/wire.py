@@ -7,6 +7,8 @@ assumed to send on to the host that has the packet's destination on a NIC.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from netdoctor.facts.fleet import Fleet, fleet_of, host_of
@@ -65,20 +67,22 @@ def _above(walk: Walk, place: Place) -> list[Place]:
     return found
 
 
-def _lladdrs(walk: Walk, place: Place) -> set[str]:
+def _lladdrs(walk: Walk, place: Place) -> frozenset[str]:
     """The lladdrs that a switch has learned, or will learn, at the wire of that NIC: its host's, and bridged ones."""
-    found: set[str] = set()
+    if place not in walk.wired:
+        walk.wired[place] = frozenset(_spoken_for(walk, place))
+    return walk.wired[place]
+
+
+def _spoken_for(walk: Walk, place: Place) -> Iterator[str]:
     for at in _above(walk, place):
         link, ns = link_at(walk.host, at), walk.host.namespace(at.inode)
-        if link is not None and ns is not None:
-            found |= {link.address or ""}
-            if link.kind == "bridge":
-                found |= {
-                    entry.lladdr
-                    for entry in ns.fdb_entries()
-                    if entry.master == link.index and entry.ifindex != place.ifindex
-                }
-    return found
+        if link is None or ns is None:
+            continue
+        yield link.address or ""
+        if link.kind == "bridge":
+            bridged = (entry for entry in ns.fdb_entries() if entry.master == link.index)
+            yield from (entry.lladdr for entry in bridged if entry.ifindex != place.ifindex)
 
 
 def _for_unseen(walk: Walk, fleet: Fleet, at: Place, frame: Frame, step: int) -> bool:

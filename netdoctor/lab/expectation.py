@@ -13,7 +13,8 @@ EXIT_CODES = {"reachable": 0, "unreachable": 1}
 def differences(expect: Expectation, report: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     """Return one line for each thing in which `report` (the JSON of contract `netdoctor.report/1`) is not as expected.
 
-    `names` are the namespace names of the roles. An empty list means that verdict, codes, places and legs are right.
+    `names` are the namespace names of the roles. An empty list means that verdict, codes, places, legs and
+    the hazards named are right.
     """
     found = list(report.get("causes") or [])
     lines: list[str] = []
@@ -28,6 +29,9 @@ def differences(expect: Expectation, report: Mapping[str, Any], names: Mapping[s
         lines += _compare(number, cause, found.pop(0), names)
         while cause.repeats and found and found[0].get("code") in cause.codes:
             found.pop(0)
+    warned = sorted({str(entry.get("code")) for entry in report.get("hazards") or []})
+    if expect.hazards and warned != sorted(expect.hazards):
+        lines.append(f"hazards: expected {', '.join(expect.hazards)}, got {', '.join(warned) or 'none'}")
     lines += [f"cause too many: {_describe_found(entry)}" for entry in found]
     return lines
 

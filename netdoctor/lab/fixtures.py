@@ -194,11 +194,12 @@ def _expectation(table: Mapping[str, Any], roles: Mapping[str, Role], where: str
     expect = table.get("expect")
     if not isinstance(expect, dict):
         raise FixtureError(f"{where}: no table [expect]")
-    _known(expect, {"verdict", "causes"}, f"{where}: expect")
+    _known(expect, {"verdict", "causes", "hazards"}, f"{where}: expect")
     verdict = _text(expect, "verdict", where)
     if verdict not in ("reachable", "unreachable"):
         raise FixtureError(f"{where}: verdict is {verdict!r}")
-    return Expectation(verdict, tuple(_cause(entry, roles, where) for entry in expect.get("causes", [])))
+    causes = tuple(_cause(entry, roles, where) for entry in expect.get("causes", []))
+    return Expectation(verdict, causes, _one_or_more(expect, "hazards"))
 
 
 def _cause(entry: dict[str, Any], roles: Mapping[str, Role], where: str) -> Cause:

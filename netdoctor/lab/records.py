@@ -72,10 +72,11 @@ class Cause:
 
 @dataclass(frozen=True)
 class Expectation:
-    """The verdict, and the causes in the order in which the packet meets them."""
+    """The verdict, the causes in the order in which the packet meets them, and the codes of hazards (none: any)."""
 
     verdict: str
     causes: tuple[Cause, ...] = ()
+    hazards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ SO_BINDTODEVICE = 25
 IP_MTU_DISCOVER = 10
 IP_PMTUDISC_DONT, IP_PMTUDISC_DO = 0, 2
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-WORDS = ("v6only", "full", "dev", "pktinfo")
-ONLY = {"full": "tcp", "pktinfo": "udp"}
+WORDS = ("v6only", "full", "dev", "pktinfo", "reads")
+ONLY = {"full": "tcp", "reads": "tcp", "pktinfo": "udp"}
 IP_PKTINFO = 8
 
 
@@ -37,7 +37,8 @@ def split(where: str) -> tuple[str, int]:
 def check(words: list[str]) -> None:
     """Raise ValueError where `words` are not what `listen` takes: PROTO [ADDRESS:]PORT, and words of WORDS.
 
-    `v6only`; `full` (TCP: nobody accepts); `dev NAME`; `pktinfo` (UDP over IPv4: answer from the address asked).
+    `v6only`; `full` (TCP: nobody accepts); `reads` (TCP: to the end, and says so with a byte); `dev NAME`; `pktinfo`
+    (UDP over IPv4: answer from the address asked).
     """
     if len(words) < 2 or words[0] not in KINDS:
         raise ValueError("listen takes tcp or udp, then [ADDRESS:]PORT")
@@ -98,7 +99,18 @@ def listen(words: list[str]) -> None:
         if words[0] == "udp":
             answer(own)
         else:
-            own.accept()[0].close()
+            taken = own.accept()[0]
+            with taken, contextlib.suppress(OSError):
+                if "reads" in words:
+                    swallow(taken)
+
+
+def swallow(taken: socket.socket) -> None:
+    """Read a connection to its end, and say with one byte that all has come. Raises OSError."""
+    taken.settimeout(1)
+    while taken.recv(65536):
+        pass
+    taken.send(b".")
 
 
 def answer(own: socket.socket) -> None:

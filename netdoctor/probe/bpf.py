@@ -22,7 +22,7 @@ LONGEST = 4096
 Instruction = tuple[int, int, int, int]
 
 
-class Test(Record, frozen=True):
+class Equal(Record, frozen=True):
     """`size` bytes (1, 2 or 4) at `offset`, under `mask` where one is given, equal one of `values`."""
 
     size: int
@@ -31,7 +31,7 @@ class Test(Record, frozen=True):
     mask: int | None = None
 
 
-Alternative = tuple[Test, ...]
+Alternative = tuple[Equal, ...]
 
 
 def program(alternatives: Sequence[Alternative], taken: int) -> bytes:

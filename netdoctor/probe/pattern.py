@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from netdoctor.facts.links import Record
 from netdoctor.kernel.conversation import Ping
-from netdoctor.probe.bpf import Alternative, Test
+from netdoctor.probe.bpf import Alternative, Equal
 from netdoctor.probe.mark import MOST, TOKEN, Mark
 
 ICMP, TCP, UDP, ICMP6 = 1, 6, 17, 58
@@ -82,22 +82,22 @@ def _starts(sought: Sought) -> Iterable[tuple[int, Alternative]]:
                 tunnel = (
                     *_header(start, six),
                     _protocol(start, six, UDP),
-                    Test(2, udp + 2, sought.vxlan),
+                    Equal(2, udp + 2, sought.vxlan),
                 )
-                yield udp + VXLAN, (*outside, *tunnel, Test(2, udp + VXLAN - 2, (ethertype,)))
+                yield udp + VXLAN, (*outside, *tunnel, Equal(2, udp + VXLAN - 2, (ethertype,)))
                 if not six:  # what carries a tunnel in a tunnel is IPv4
-                    layers.append((udp + VXLAN, (*outside, *tunnel, Test(2, udp + VXLAN - 2, (0x0800,)))))
+                    layers.append((udp + VXLAN, (*outside, *tunnel, Equal(2, udp + VXLAN - 2, (0x0800,)))))
 
 
 def _header(start: int, six: bool) -> Alternative:
     """An IP header without options; of a fragmented packet the first fragment, which has the marks."""
     if six:
-        return (Test(1, start, (0x60,), 0xF0),)
-    return (Test(1, start, (0x45,)), Test(2, start + 6, (0,), 0x1FFF))
+        return (Equal(1, start, (0x60,), 0xF0),)
+    return (Equal(1, start, (0x45,)), Equal(2, start + 6, (0,), 0x1FFF))
 
 
-def _protocol(start: int, six: bool, number: int) -> Test:
-    return Test(1, start + (6 if six else 9), (number,))
+def _protocol(start: int, six: bool, number: int) -> Equal:
+    return Equal(1, start + (6 if six else 9), (number,))
 
 
 def _packets(sought: Sought, start: int, above: int) -> Iterable[Alternative]:
@@ -107,7 +107,7 @@ def _packets(sought: Sought, start: int, above: int) -> Iterable[Alternative]:
         yield (this, *tests)
     icmp = ICMP6 if sought.six else ICMP
     inner = above + 8
-    error = (_protocol(start, sought.six, icmp), Test(1, above, ERRORS[icmp]))
+    error = (_protocol(start, sought.six, icmp), Equal(1, above, ERRORS[icmp]))
     quoted = (*_header(inner, sought.six), _protocol(inner, sought.six, proto))
     for tests in _quoted(sought, inner + (40 if sought.six else 20)):
         yield (*error, *quoted, *tests)
@@ -116,29 +116,29 @@ def _packets(sought: Sought, start: int, above: int) -> Iterable[Alternative]:
 def _transports(sought: Sought, at: int) -> Iterable[Alternative]:
     """The probe and its answer from the transport header on."""
     if sought.ping.proto == "icmp":
-        echo = Test(1, at, ECHOES[ICMP6 if sought.six else ICMP])
-        yield (echo, *_token(sought, at)) if sought.marked else (echo, Test(4, at + 4, sought.heads))
+        echo = Equal(1, at, ECHOES[ICMP6 if sought.six else ICMP])
+        yield (echo, *_token(sought, at)) if sought.marked else (echo, Equal(4, at + 4, sought.heads))
     elif sought.ping.proto == "tcp":
-        yield (Test(4, at + 4, sought.mark.isns), Test(1, at + 13, (SYN,), SYN))
+        yield (Equal(4, at + 4, sought.mark.isns), Equal(1, at + 13, (SYN,), SYN))
         answer = sought.acknowledged
-        yield (Test(4, at + 8, answer), Test(1, at + 13, (SYN,), SYN))
-        yield (Test(4, at + 8, answer), Test(1, at + 13, (RST,), RST))
+        yield (Equal(4, at + 8, answer), Equal(1, at + 13, (SYN,), SYN))
+        yield (Equal(4, at + 8, answer), Equal(1, at + 13, (RST,), RST))
     else:
         if sought.marked:
             yield _token(sought, at)
         # An answer need not repeat the token: by its ports it is known, held against the datagrams seen.
-        yield (Test(2, at, (sought.sport, *sought.ports)),)
-        yield (Test(2, at + 2, (sought.sport,)),)
+        yield (Equal(2, at, (sought.sport, *sought.ports)),)
+        yield (Equal(2, at + 2, (sought.sport,)),)
 
 
 def _quoted(sought: Sought, at: int) -> Iterable[Alternative]:
     """The probe as an ICMP error quotes it: its first eight bytes at least."""
     if sought.ping.proto == "icmp":
-        yield (Test(4, at + 4, sought.heads),)
+        yield (Equal(4, at + 4, sought.heads),)
     elif sought.ping.proto == "tcp":
-        yield (Test(4, at + 4, sought.mark.isns),)
+        yield (Equal(4, at + 4, sought.mark.isns),)
     else:
-        yield (Test(2, at, (sought.sport,)),)
+        yield (Equal(2, at, (sought.sport,)),)
     if sought.ping.proto != "tcp" and sought.marked:
         yield _token(sought, at)
 
@@ -146,5 +146,5 @@ def _quoted(sought: Sought, at: int) -> Iterable[Alternative]:
 def _token(sought: Sought, at: int) -> Alternative:
     token = sought.mark.token
     return tuple(
-        Test(4, at + 8 + offset, (int.from_bytes(token[offset : offset + 4], "big"),)) for offset in (0, 4)
+        Equal(4, at + 8 + offset, (int.from_bytes(token[offset : offset + 4], "big"),)) for offset in (0, 4)
     )

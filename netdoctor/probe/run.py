@@ -128,7 +128,7 @@ class _Run:
     def _trace(self) -> None:
         """Follow the kernel's drops from the second probe on: switching that on takes longer than most answers."""
         if self._drops is None:
-            self._drops = Drops()
+            self._drops = Drops(self._plan.ping)
             self._stack.callback(self._drops.close)
 
     def _read(self) -> None:

@@ -8,9 +8,10 @@ left is taken away by the next.
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 
 #: System calls that have the same number on every architecture (asm-generic/unistd.h).
@@ -18,7 +19,8 @@ _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _CLOEXEC = 1
 _FSCONFIG_CMD_CREATE = 6
 NAME = "netdoctor-"
-_OWN = re.compile(re.escape(NAME) + r"(\d+)")
+_OWN = re.compile(re.escape(NAME) + r"(\d+)-\d+")
+_runs = itertools.count(1)
 _BUFFER_KB = "1024"
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -33,11 +35,14 @@ class Unavailable(Exception):
 
 
 class Instance:
-    """A private tracing instance in which `events` are on. Raises Unavailable; `close` takes it away."""
+    """A private tracing instance in which `events` are on, each under its filter (events.rst, 5) if it has one.
 
-    def __init__(self, events: Sequence[str]) -> None:
+    Raises Unavailable; `close` takes it away.
+    """
+
+    def __init__(self, events: Mapping[str, str]) -> None:
         self._root = _mounted()
-        self._name = f"{NAME}{os.getpid()}"
+        self._name = f"{NAME}{os.getpid()}-{next(_runs)}"
         self._made = False
         self._pipe = -1
         self._events = tuple(events)
@@ -48,7 +53,9 @@ class Instance:
             self._pipe = self._open("trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
             self._write("trace_clock", "mono")
             self._write("buffer_size_kb", _BUFFER_KB)
-            for event in self._events:
+            for event, condition in events.items():
+                if condition:
+                    self._write(f"events/{event}/filter", condition)
                 self._write(f"events/{event}/enable", "1")
         except OSError as error:
             self.close()

@@ -36,7 +36,10 @@ class NftRedactor:
 
     def table(self, name: str) -> str:
         """Return what stands for a table; those of iptables have fixed names."""
-        return name if name in TABLES else self._names.identifier(name)
+        return name if name in TABLES else self._label(name)
+
+    def _label(self, text: str) -> str:
+        return label(text, self._names, self._addresses)
 
     def _object(self, entry: Any) -> Any:
         if not isinstance(entry, dict) or "metainfo" in entry:
@@ -52,9 +55,9 @@ class NftRedactor:
             if key == "table" or (key == "name" and kind == "table"):
                 shown[key] = self.table(str(value))
             elif key == "chain" or (key == "name" and kind == "chain"):
-                shown[key] = chain(str(value), self._names)
+                shown[key] = chain(str(value), self._names, self._addresses)
             elif key == "name":
-                shown[key] = self._names.identifier(str(value))
+                shown[key] = self._label(str(value))
             elif key == "dev":
                 shown[key] = self._value(value, "device")
             elif key == "elem":
@@ -65,7 +68,7 @@ class NftRedactor:
 
     def _member(self, key: str, value: Any) -> Any:
         if key == "comment":
-            return label(str(value), self._names, self._addresses)
+            return self._label(str(value))
         return self._value(value)
 
     def _elements(self, elements: Any, sorts: Sorts, *, mapped: bool) -> Any:
@@ -91,11 +94,11 @@ class NftRedactor:
 
     def _text(self, text: str, sorts: Sorts) -> str:
         if text.startswith("@"):
-            return "@" + self._names.identifier(text[1:])
+            return "@" + self._label(text[1:])
         if sorts == "device":
             return self._names.pattern(text)
         if sorts == "text":
-            return label(text, self._names, self._addresses)
+            return self._label(text)
         return self._addresses.text(text)
 
     def _part(self, key: str, body: Any, sorts: Sorts) -> Any:
@@ -119,13 +122,13 @@ class NftRedactor:
                 "data": self._data(body["data"], _sorts(body.get("key"))),
             }
         if key == "target" and isinstance(body, str):
-            return chain(body, self._names)
+            return chain(body, self._names, self._addresses)
         if key in ("comment", "prefix") and isinstance(body, str):
-            return label(body, self._names, self._addresses)
+            return self._label(body)
         if key == "dev":
             return self._value(body, "device")
         if key in _OBJECTS and isinstance(body, str):
-            return self._names.identifier(body)
+            return self._label(body)
         return self._value(body, sorts if key in ("set", "elem", "val", "range") else "value")
 
     def _data(self, data: Any, sorts: Sorts) -> Any:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 
-from netdoctor.redact.addresses import ANY, Addresses
+from netdoctor.redact.addresses import Addresses
+from netdoctor.redact.known import ANY
 from netdoctor.redact.names import Names
 
 #: What runs on without a blank or a bracket; names hold none as a rule, and those that do are looked for as they are.
 _RUN = re.compile(r"[^\s\"'`,;()\[\]{}<>|=!]+")
-_UNITS = re.compile(r"[A-Za-z0-9_-]+|[^A-Za-z0-9_-]")
+_UNITS = re.compile(r"[A-Za-z0-9-]+|[^A-Za-z0-9-]")
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _PROCESS = re.compile(r"\b(pid \d+ \()([^()]*)\)")
 _ODD = re.compile(r"[\s\"'`,;()\[\]{}<>|=!]")
 
 #: A name is made of so many units and separators at most; a longer one is replaced unit by unit.
-_LONGEST = 24
+_LONGEST = 32
 
 
 class Prose:

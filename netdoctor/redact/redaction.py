@@ -93,7 +93,7 @@ class Redaction:
         elif isinstance(record, FirewallText):
             changed.update(self._table(record))
         elif isinstance(record, SetText):
-            changed["name"] = self.names.identifier(record.name)
+            changed["name"] = label(record.name, self.names, self.addresses)
             changed["text"] = redact_set(record.text, self.names, self.addresses)
         elif isinstance(record, NamespaceFacts):
             changed["sysctls"] = {
@@ -108,7 +108,7 @@ class Redaction:
         yield (
             "devices",
             tuple(
-                (chain(base, self.names), tuple(map(self.names.device, devices)))
+                (chain(base, self.names, self.addresses), tuple(map(self.names.device, devices)))
                 for base, devices in table.devices
             ),
         )

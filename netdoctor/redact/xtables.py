@@ -48,13 +48,13 @@ TABLES = frozenset(("filter", "nat", "mangle", "raw", "security", "broute"))
 
 def redact_table(text: str, names: Names, addresses: Addresses) -> str:
     """Return the lines of a table with all names and addresses replaced."""
-    text = _DECLARED.sub(lambda match: match[1] + chain(match[2], names), text)
+    text = _DECLARED.sub(lambda match: match[1] + chain(match[2], names, addresses), text)
     return _rewritten(text, lambda option, word: _value(option, word, names, addresses))
 
 
-def chain(name: str, names: Names) -> str:
+def chain(name: str, names: Names, addresses: Addresses) -> str:
     """Return what stands for a chain's name; targets of the kernel have common names and stay."""
-    return name if name in BUILT_IN else names.identifier(name)
+    return name if name in BUILT_IN else label(name, names, addresses)
 
 
 def _rewritten(text: str, value: Callable[[str, str], str]) -> str:
@@ -83,16 +83,14 @@ def _value(option: str, word: str, names: Names, addresses: Addresses) -> str:
     if option in DEVICES:
         return names.pattern(word)
     if option in CHAINS:
-        return chain(word, names)
-    if option in SETS:
-        return names.identifier(word)
-    if option in TEXTS:
+        return chain(word, names, addresses)
+    if option in SETS or option in TEXTS:
         return label(word, names, addresses)
     return addresses.text(word)
 
 
 def label(text: str, names: Names, addresses: Addresses) -> str:
-    """Return a comment or another text of somebody's own, with names and addresses replaced."""
+    """Return a name, a comment or another text of somebody's own, with names and addresses replaced."""
     replaced = []
     end = 0
     for match in addresses.matches(text):
@@ -107,9 +105,7 @@ def redact_set(text: str, names: Names, addresses: Addresses) -> str:
     kind = created[1] if created is not None else ""
 
     def value(option: str, word: str) -> str:
-        if option in ("create", "add"):
-            return names.identifier(word)
-        if option == "comment":
+        if option in ("create", "add", "comment"):
             return label(word, names, addresses)
         return word
 
@@ -131,7 +127,7 @@ def addresses_in_rest(words: list[str], addresses: Addresses) -> str:
 
 def _element(text: str, kind: str, names: Names, addresses: Addresses) -> str:
     if kind.startswith("list:"):
-        return names.identifier(text)
+        return label(text, names, addresses)
     parts = text.split(",")
     dimensions = kind.partition(":")[2].split(",")
     for number, part in enumerate(parts):

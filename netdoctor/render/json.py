@@ -7,11 +7,11 @@ import re
 
 import msgspec
 
-from netdoctor.report import Report
+from netdoctor.report import Part
 
 
-def render_json(report: Report) -> str:
-    """Return the report as an indented JSON document with a final newline.
+def render_json(report: Part) -> str:
+    """Return a report (or map) as an indented JSON document with a final newline.
 
     What is not ASCII is written as an escape, so that no control character reaches a terminal; the data is the same.
     """

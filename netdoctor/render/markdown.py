@@ -85,7 +85,7 @@ def _causes(causes: Sequence[Cause], heading: str) -> Iterator[str]:
     for number, cause in enumerate(causes):
         if not number or heading == "### Cause":
             yield heading if len(causes) == 1 or heading != "### Cause" else f"{heading} {number + 1}"
-        yield f"**{cause.code}** {plain(cause.title)}"
+        yield f"**{plain(cause.code)}** {plain(cause.title)}"
         yield f"At {code(place(cause.location, _PLAIN))}, on the way of the {cause.leg}."
         yield plain(cause.explanation)
         for evidence in cause.evidence:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
-from netdoctor.report import Report
+from netdoctor.report import Part
+
+T = TypeVar("T", bound=Part)
 
 # C0, DEL and C1; soft hyphen; zero-width and bidirectional controls; line and paragraph separator; byte order mark;
 # interlinear annotation; tag characters; lone surrogates.
@@ -52,9 +55,9 @@ def _quoted(word: str) -> str:
     return f"$'{visible(escaped)}'"
 
 
-def cleaned(report: Report) -> Report:
-    """Return the report with every text in it made visible, except the commands, which `shell_line` writes."""
-    return msgspec.convert(_cleaned(msgspec.to_builtins(report)), Report)
+def cleaned(report: T) -> T:
+    """Return a report (or map) with every text in it made visible, except commands, which `shell_line` writes."""
+    return msgspec.convert(_cleaned(msgspec.to_builtins(report)), type(report))
 
 
 def _cleaned(value: object) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from netdoctor.render.cause import cause_lines, place
 from netdoctor.render.path import path_lines
+from netdoctor.render.probe import probe_lines
 from netdoctor.render.sanitize import cleaned
 from netdoctor.render.style import Style
 from netdoctor.render.trace import trace_lines
@@ -26,6 +27,7 @@ def render_text(report: Report, style: Style, *, verbose: bool = False) -> str:
         list(path_lines(report, style, verbose=verbose)),
         *_causes(report, style),
         *_hazards(report, style, verbose=verbose),
+        list(probe_lines(report.probe, style, verbose=verbose)),
         list(_trace(report, style)),
         list(_agreement(report, style)),
         list(_missing(report, style, verbose=verbose)),

@@ -1,4 +1,4 @@
-"""The JSON schemas of report and snapshot: generated from the records, kept beside this file, held by a test."""
+"""The JSON schemas of report, map and snapshot: generated from the records, kept beside this file, held by a test."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ FOLDER = Path(__file__).parent
 
 def current() -> dict[str, str]:
     """Return what the schema files must hold: file name → text."""
+    from netdoctor.hostmap import map_schema
     from netdoctor.report import report_schema
     from netdoctor.snapshot import snapshot_schema
 
-    schemas = {"report.schema.json": report_schema(), "snapshot.schema.json": snapshot_schema()}
+    schemas = {
+        "map.schema.json": map_schema(),
+        "report.schema.json": report_schema(),
+        "snapshot.schema.json": snapshot_schema(),
+    }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
 

@@ -144,21 +144,32 @@ def _parting(
             at += 1
         hit, sure = expected[at] if at < len(expected) else (None, not expected or expected[-1][1])
         if hit is None or not _same(event, hit):
-            sure = sure and not (hit is not None and _side_by_side(rules, event.place, hit.place))
+            beside = hit or after
+            sure = sure and not (beside is not None and _side_by_side(rules, event.place, beside.place))
             return number, Difference(inode, event, hit, after, sure)
         after, at = hit, at + 1
     rest = [(hit, sure) for hit, sure in expected[at:] if hit.sure]
     if not rest:
         return len(events), None
-    return len(events), Difference(inode, None, rest[0][0], after, rest[0][1])
+    hit, sure = rest[0]
+    sure = sure and not (after is not None and _side_by_side(rules, hit.place, after.place))
+    return len(events), Difference(inode, None, hit, after, sure)
 
 
-def _side_by_side(rules: Ruleset, one: Place, other: Place) -> bool:
-    """Two tables whose chains hang at one hook with one priority: which of them comes first is not known."""
-    bases = rules.base(one), rules.base(other)
-    if one == other or bases[0] is None or bases[1] is None:
+def _side_by_side(rules: Ruleset, chain: Place, other: Place) -> bool:
+    """Tell whether the table of `other` has a chain beside the base chain `chain`, at its hook with its priority.
+
+    Which of them comes first is not known, and where both translate, the first one does.
+    """
+    base = rules.base(chain)
+    if base is None or _table(chain) == _table(other):
         return False
-    return bases[0].hook == bases[1].hook and runs_at(bases[0]) == runs_at(bases[1])
+    there = rules.base_chains(base.hook, (other.family,))
+    return any(_table(where) == _table(other) and runs_at(one) == runs_at(base) for one, where in there)
+
+
+def _table(place: Place) -> tuple[str, str, str]:
+    return place.backend, place.family, place.table
 
 
 def _same(event: Joined, hit: Hit) -> bool:

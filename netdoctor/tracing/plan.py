@@ -65,12 +65,10 @@ def _watch(ns: Namespace, inode: int, walks: Sequence[Walk]) -> Watch:
     chains = [Hanging("ip", hook, _before(rules, hook, _IP)) for hook in _entrances()]
     if any(text.family == "bridge" for text in texts):
         chains.append(Hanging("bridge", "prerouting", _before(rules, "prerouting", ("bridge",))))
-    for ifindex in _ingresses(walks, inode):
+    for hook, ifindex in _at_devices(walks, inode):
         link = ns.link(ifindex)
         if link is not None:
-            chains.append(
-                Hanging("netdev", "ingress", _before(rules, "ingress", ("netdev", "inet")), link.name)
-            )
+            chains.append(Hanging("netdev", hook, _before(rules, hook, ("netdev", "inet")), link.name))
     legacy = tuple(text.table for text in texts if text.backend == "legacy" and text.family == "ip")
     return Watch(inode, tuple(chains), legacy)
 
@@ -85,9 +83,10 @@ def _before(rules: Ruleset, hook: Hook, families: tuple[Family, ...]) -> int:
     return max(min(EARLY, lowest - 1), _FIRST)
 
 
-def _ingresses(walks: Sequence[Walk], inode: int) -> list[int]:
+def _at_devices(walks: Sequence[Walk], inode: int) -> list[tuple[Hook, int]]:
+    """The hooks of devices at which the walks met rules: a bridged packet may meet no others."""
     met = (one for walk in walks for one in walk.traversals if one.at.inode == inode)
-    return list(dict.fromkeys(one.at.ifindex for one in met if one.hook == "ingress"))
+    return list(dict.fromkeys((one.hook, one.at.ifindex) for one in met if one.hook in ("ingress", "egress")))
 
 
 def answers(walks: Sequence[Walk], port: int) -> tuple[Answer, ...]:

@@ -32,6 +32,24 @@ def numbered(events: Iterable[TraceEvent], first: int = 1_000_000) -> Iterator[T
         yield replace(event, run=run)
 
 
+def once(events: Iterable[TraceEvent]) -> Iterator[TraceEvent]:
+    """Yield the events of the first packet of each leg alone: TCP sends again what is not answered within a second."""
+    first: dict[tuple[object, ...], int | None] = {}
+    met: dict[tuple[object, ...], int] = {}
+    for event in events:
+        packet = event.packet
+        if packet is None:
+            yield event
+            continue
+        leg = event.namespace, event.leg, packet.vni
+        if first.setdefault(leg, packet.ip_id) != packet.ip_id:
+            continue
+        # A SYN-ACK has no number of its own; it is known by meeting the same chain on the same way once more.
+        way = (*leg, event.backend, event.family, event.table, _identity(packet), packet.iif, packet.oif, packet.ttl)
+        if packet.ip_id or event.kind == "return" or met.setdefault((*way, event.chain), event.run) == event.run:
+            yield event
+
+
 def _identity(packet: TracedPacket) -> tuple[object, ...]:
     """The direction of the packet and its transport, which do not change within a chain."""
     return (

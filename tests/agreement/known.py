@@ -31,12 +31,14 @@ class Case:
     tool: str = "legacy"
     place: str = "r"
     port: int = 80
+    address: str = ""
     more: tuple[str, ...] = ()
 
     def plan(self) -> Plan:
         """The network with the ruleset as its change. `more` are commands before it, NAMESPACE WORDS."""
         source, destination = self.ends.split()
-        question = Question(source, destination, ADDRESSES[destination], protocol=self.protocol, port=self.port)
+        address = self.address or ADDRESSES[destination]
+        question = Question(source, destination, address, protocol=self.protocol, port=self.port)
         commands = [_command(line) for line in self.more]
         texts = self.text.split("---\n") if self.tool == "ipset" else [self.text]
         tools = [self.tool, "legacy"][: len(texts)]
@@ -158,6 +160,13 @@ CASES: tuple[Case, ...] = (
     Case("a queue nobody listens at, with bypass", table(
         "filter", "-A FORWARD -j NFQUEUE --queue-num 3 --queue-bypass", "-A FORWARD -j DROP"), True),
     Case("a queue nobody listens at", table("filter", "-A FORWARD -j NFQUEUE --queue-balance 0:3"), False),
+    Case("a map of prefixes", chain(
+        "nat hook prerouting priority -100", "dnat ip prefix to ip daddr map { 10.9.0.0/24 : 10.2.0.0/24 }")
+        + chain(_FORWARD, "ct status dnat ip daddr 10.2.0.2 accept", "ct state established accept", "drop"
+        ).replace("table inet t", "table inet u"), True, tool="nft", address="10.9.0.2"),
+    Case("an answer at random among equals", table(
+        "nat", "-A PREROUTING -d 10.9.0.9/32 -m statistic --mode random --probability 0.5 -j DNAT --to 10.2.0.2",
+        "-A PREROUTING -d 10.9.0.9/32 -j DNAT --to 10.2.0.3"), True, address="10.9.0.9"),
     Case("kinds, types and groups of devices", chain(
         _FORWARD, 'meta iifkind "veth" meta oifkind "bridge" iifgroup 0 meta iiftype ether accept',
         'meta iifkind "bridge" meta oifkind "veth" accept', "drop"), True, tool="nft"),

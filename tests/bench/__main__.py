@@ -2,7 +2,8 @@
 
 `netdoctor why-no-ping` on a node with 10 and with 250 pods, and the shell loop that reads the same namespaces with ip
 and bridge. Warm means that the two pods know each other's lladdr; cold that they must ask, so that the path includes an
-ARP request which the bridge floods to every pod. The last part compares few rules of netfilter with many.
+ARP request which the bridge floods to every pod. The last part compares few rules of netfilter with many, and netdoctor
+with the tool that lists them.
 """
 
 from __future__ import annotations
@@ -12,35 +13,23 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from statistics import median
 
 from tests.bench import netfilter
+from tests.bench.ask import ask
 from tests.bench.node import NODE, forget, meet, node, pod
 
 FEW, MANY = 10, 250
 #: What must hold: the time with many pods over that with few; the time over the shell loop's.
 GROWTH, SHARE = 1.3, 0.1
 
-#: An installed program has its bytecode; a shell that forbids Python to write it would have it compiled at every start.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-
 READS = ("ip -n {0} -j -d link", "ip -n {0} -j -d addr", "ip -n {0} -j -d route", "ip -n {0} -j -d rule",
          "ip -n {0} -j -d neigh", "bridge -n {0} -j fdb")  # fmt: skip
 
 
 def netdoctor() -> float:
-    """Time one diagnosis, start of the interpreter included."""
-    program = Path(sys.executable).with_name("netdoctor")
-    command = [str(program), "why-no-ping", f"netns:{pod(0)}", f"netns:{pod(1)}", "--json"]
-    begin = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
-    elapsed = time.perf_counter() - begin
-    if done.returncode != 0:
-        raise SystemExit(
-            f"bench: expected `reachable`, got exit code {done.returncode}\n{done.stdout}{done.stderr}"
-        )
-    return elapsed
+    """Time one diagnosis."""
+    return ask("why-no-ping", f"netns:{pod(0)}", f"netns:{pod(1)}").wall
 
 
 def shell_loop(pods: int) -> float:
@@ -93,7 +82,7 @@ def main() -> int:
         print(f"{label}: netdoctor / shell loop, {MANY} pods: {share:.3f} (target: below {SHARE})")
         missed = missed or growth > GROWTH or share >= SHARE
     if args.netfilter or everything:
-        missed = netfilter.report(args.runs, netdoctor) or missed
+        missed = netfilter.report(args.runs) or missed
     return 1 if missed else 0
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-#: Rules that there are without a Service, and those of each.
-FRAME_RULES, SERVICE_RULES = 21, 6
+#: Rules that there are without a Service, and those of each with two endpoints.
+FRAME_RULES, SERVICE_RULES = 23, 6
 
 _FRAME = """\
 table ip kube-proxy
@@ -57,6 +57,11 @@ table ip kube-proxy {
   chain nat-output { type nat hook output priority -100; jump services; }
   chain nat-postrouting { type nat hook postrouting priority srcnat; jump masquerading; }
 """
+
+
+def services(rules: int) -> int:
+    """Return of how many Services of two endpoints about so many rules are."""
+    return (rules - FRAME_RULES) // SERVICE_RULES
 
 
 def ruleset(services: Sequence[tuple[str, Sequence[str]]]) -> str:

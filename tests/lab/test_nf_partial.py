@@ -7,19 +7,25 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from netdoctor.collect.firewall import native, nft
 from netdoctor.collect.firewall.wire_values import UntoldError
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespace import LiveNamespace
+from netdoctor.diagnosis import diagnose
+from netdoctor.endpoints import resolve
 from netdoctor.facts.tables import TableNamespace
 from netdoctor.kernel.netfilter.environment import NamespaceEnvironment
 from netdoctor.kernel.netfilter.ruleset import ruleset_of
+from netdoctor.lab import Fault, Lab, load_faults
+from netdoctor.lab.record import request
+from netdoctor.report import Cause
 from tests.bench import kube_nft
 from tests.lab.nf_predict import predict
 from tests.lab.nf_router import Probe, Router, probe
@@ -87,6 +93,30 @@ def test_parts_give_the_answer_of_the_whole(
         assert partly == whole, f"{dialect} seed {seed}"
         assert again == whole, f"{dialect} seed {seed}"
     assert seen["in part"] >= len(SEEDS)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["kube-proxy/services-not-called", "kube-proxy-nft/node-policy-drop", "kube-proxy-nft/dead-endpoint"],
+)
+def test_a_fix_is_proven_on_the_parts_that_were_read(
+    build: Callable[[Fault], Lab], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = load_faults()[key]
+    lab = build(fault)
+    asked = replace(request(fault), source=f"netns:{lab.namespace(fault.asking.source)}")
+    if fault.asking.by_name:
+        asked = replace(asked, destination=f"netns:{lab.namespace(fault.asking.destination)}")
+
+    def causes() -> tuple[Cause, ...]:
+        with LiveHost() as host:
+            return diagnose(host, resolve(host, asked)).causes
+
+    whole = causes()
+    monkeypatch.setattr(nft, "BOTH_WAYS", 0)
+    assert causes() == whole
+    assert whole
+    assert all(cause.fix is not None and cause.fix.verified for cause in whole if fault.accept_repair)
 
 
 def listed(router: Router, table: str) -> list[dict[str, Any]]:

@@ -460,8 +460,16 @@ CASES: tuple[tuple[str, tuple[m.Match, ...], tuple[m.Statement, ...]], ...] = (
     ),
     (
         "dnat ip prefix to ip daddr map { 10.0.0.0/24 : 10.1.0.0/24 }",
-        (),
-        (rarer.Alters(text="dnat ip prefix to ip daddr map { 10.0.0.0/24 : 10.1.0.0/24 }"),),
+        (m.EtherType(numbers=(2048,)),),
+        (
+            m.TranslateByMap(
+                kind="dnat",
+                fields=("dst",),
+                name="",
+                elements=((("10.0.0.0/24",), ("10.1.0.0/24", None)),),
+                numgen=False,
+            ),
+        ),
     ),
     (
         "tcp dport 80 dnat ip6 to [fd00::1]:80",

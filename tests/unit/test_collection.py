@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import signal
 import tarfile
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from msgspec.structs import replace
 
 from netdoctor.cli import main
+from netdoctor.cli.limit import limited
 from netdoctor.collection import host_of_all, load_all
+from netdoctor.errors import Undecidable
 from netdoctor.facts.fleet import Fleet
 from netdoctor.facts.host import NamespaceId, Process
 from netdoctor.facts.tables import TableHost
@@ -174,3 +177,14 @@ def test_a_gzip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for path in (str(tmp_path / "bomb.json.gz"), inside, twice):
         with pytest.raises(SnapshotError, match="larger than 1 MiB"):
             load_all([path])
+
+
+def test_computing_comes_to_an_end() -> None:
+    def forever() -> None:
+        with limited(1):
+            while True:
+                pass
+
+    with pytest.raises(Undecidable, match="no answer within 1 seconds"):
+        forever()
+    assert signal.getsignal(signal.SIGVTALRM) == signal.SIG_DFL

@@ -82,7 +82,9 @@ def test_causes_and_places_are_named(key: str, reports: dict[str, Report]) -> No
 
 @pytest.mark.parametrize("key", keys(*QUIET))
 def test_what_works_has_no_cause(key: str, reports: dict[str, Report]) -> None:
-    assert report_of(FAULTS[key], reports).causes == ()
+    fault, report = FAULTS[key], report_of(FAULTS[key], reports)
+    assert report.causes == ()
+    assert not differences(fault.expect, msgspec.to_builtins(report), names(fault))
 
 
 @pytest.mark.parametrize("key", [key for key in keys("broken", "composite") if FAULTS[key].accept_repair])

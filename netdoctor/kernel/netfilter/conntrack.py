@@ -11,7 +11,7 @@ from typing import Literal
 from netdoctor.facts.connections import Entry
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
-from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, Ip
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_TCP, IcmpError, Ip
 from netdoctor.kernel.sysctls import number
 
 Manip = Literal["src", "dst"]
@@ -91,6 +91,8 @@ def tuple_of(packet: Ip) -> Tuple:
 
 def track(table: list[Connection], packet: Ip, zone: int = 0) -> Tracked:
     """nf_conntrack_in(): find the packet's connection, or begin one where it may begin one."""
+    if packet.error is not None:
+        return _related(table, packet.error, zone)
     key = tuple_of(packet)
     for connection in table:
         if connection.zone != zone:
@@ -107,6 +109,15 @@ def track(table: list[Connection], packet: Ip, zone: int = 0) -> Tracked:
     return Tracked(connection, False, "NEW")
 
 
+def _related(table: list[Connection], error: IcmpError, zone: int) -> Tracked:
+    """icmp_error_message(): an error belongs to the connection of the packet that it is about, the other way round."""
+    back = Tuple(error.proto, error.src, error.dst, error.sport, error.dport).inverse
+    for connection in table:
+        if connection.zone == zone and back in (connection.original, connection.reply):
+            return Tracked(connection, back == connection.reply, "RELATED")
+    return Tracked(None, False, "INVALID")
+
+
 def exhausted(ns: Namespace) -> tuple[int, int] | None:
     """The number of entries and the limit, where the table is full (init_conntrack(), __nf_conntrack_alloc())."""
     count, limit = (number(ns, f"netfilter/nf_conntrack_{name}", 0) for name in ("count", "max"))
@@ -120,6 +131,12 @@ def may_begin(packet: Ip) -> bool:
     if packet.proto == IPPROTO_TCP:
         return not packet.flags & 4 and packet.flags & 18 != 18
     return True
+
+
+def restored(connection: Connection, replying: bool, error: IcmpError) -> IcmpError:
+    """nf_nat_icmp_reply_translation(): the packet inside an error, as it was before this namespace translated it."""
+    was = connection.original if replying else connection.reply
+    return IcmpError(error.type, error.code, was.proto, was.src, was.dst, was.sport, was.dport)
 
 
 def translated(connection: Connection, replying: bool, packet: Ip, manip: Manip) -> tuple[str, str, int, int]:

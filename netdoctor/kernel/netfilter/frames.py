@@ -16,6 +16,7 @@ from netdoctor.kernel.endings import RuleDropped
 from netdoctor.kernel.netfilter import hook as iphook
 from netdoctor.kernel.netfilter import pieces
 from netdoctor.kernel.netfilter.branch import Hit, leading
+from netdoctor.kernel.netfilter.conntrack import Connection
 from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.netfilter.model import Base, Family
 from netdoctor.kernel.netfilter.model import Place as Where
@@ -50,16 +51,30 @@ def pass_frame(
     rules = ruleset_of(ns)
     # The inet family has an ingress hook of its own, on the same devices.
     families: tuple[Family, ...] = ("netdev", "inet") if family == "netdev" else (family,)
+    tracks = family == "bridge" and passing.hook == "prerouting" and not above and rules.tracks_bridged
     for base, where in rules.base_chains(passing.hook, families):
         if above is not None and (base.priority >= BRNF) != above:
             continue
+        if tracks and base.priority > iphook.CONNTRACK:
+            tracked, tracks = _tracked(walk, ns, at, frame, step), False
+            if tracked is None:
+                return None
+            frame = tracked
         if base.devices and (passing.iif or passing.oif) not in base.devices:
             continue
         passed = _pass_chain(walk, ns, at, frame, passing, rules, base, where, step)
         if passed is None:
             return None
         frame = passed
-    return frame
+    return _tracked(walk, ns, at, frame, step) if tracks else frame
+
+
+def _tracked(walk: Walk, ns: Namespace, at: Place, frame: Frame, step: int) -> Frame | None:
+    """nf_ct_bridge_pre(): IP packets on a bridge are tracked where rules of its family ask for that."""
+    if not isinstance(frame.payload, Ip):
+        return frame
+    tracked = iphook.track(walk, ns, at, frame.payload, step)
+    return replace(frame, payload=tracked[0]) if tracked is not None else None
 
 
 def _pass_chain(
@@ -73,7 +88,7 @@ def _pass_chain(
     where: Where,
     step: int,
 ) -> Frame | None:
-    seen, payload = seen_frame(frame, passing), frame.payload
+    seen, payload = _seen(walk, at, frame, passing, where.family), frame.payload
     result = iphook.run_chain(walk, ns, at, seen, rules, base, where)
     walk.traversals.append(traversal(step, at, passing.hook, where, frame, result))
     if result.verdict == "accept" and _in_pieces(walk, ns, at, frame, base):
@@ -81,6 +96,8 @@ def _pass_chain(
     if result.verdict == "accept":
         if not isinstance(payload, Ip):
             return frame
+        if where.family == "bridge":
+            _keep_mark(walk, at, payload, result.ct_mark)
         return replace(frame, payload=replace(payload, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos))
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     if result.verdict == "altered":
@@ -120,12 +137,25 @@ def _in_pieces(walk: Walk, ns: Namespace, at: Place, frame: Frame, base: Base) -
     return not joined or (base.hook == "prerouting" and base.priority < BRNF)
 
 
-def seen_frame(frame: Frame, passing: Passing) -> Seen:
+def _keep_mark(walk: Walk, at: Place, packet: Ip, mark: int | None) -> None:
+    connection = iphook.connection_of(walk, at, packet)
+    if connection is not None and mark is not None:
+        connection.mark = mark
+
+
+def _seen(walk: Walk, at: Place, frame: Frame, passing: Passing, family: Family) -> Seen:
+    packet = frame.payload
+    if family != "bridge" or not isinstance(packet, Ip):
+        return seen_frame(frame, passing)
+    return seen_frame(frame, passing, iphook.connection_of(walk, at, packet))
+
+
+def seen_frame(frame: Frame, passing: Passing, connection: Connection | None = None) -> Seen:
     """A frame as the bridge, netdev and arp families see it."""
     payload = frame.payload
     with_macs = replace(passing, smac=frame.src, dmac=frame.dst)
     if isinstance(payload, Ip):
-        seen = iphook.seen_of(payload, with_macs, None)
+        seen = iphook.seen_of(payload, with_macs, connection)
         return replace(seen, pkttype=frame.pkttype, uid=None, gid=None, socket=False)
     assert isinstance(payload, Arp)
     return Seen(

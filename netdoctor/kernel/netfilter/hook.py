@@ -64,7 +64,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
         if base is not None and where is not None:
             gone = _filter(walk, ns, at, packet, passing, rules, base, where, step)
         elif priority == CONNTRACK:
-            gone = _track(walk, ns, at, packet, step)
+            gone = track(walk, ns, at, packet, step)
         else:
             gone = _nat(walk, ns, at, packet, passing, rules, natted, step)
         if gone is None:
@@ -73,7 +73,7 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
     return packet, step
 
 
-def _track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple[Ip, int] | None:
+def track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple[Ip, int] | None:
     """nf_conntrack_in(), unless a raw rule said not to, or a bridge has done it already."""
     if packet.ct is not None:
         return packet, step
@@ -82,7 +82,7 @@ def _track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple
         step = _recall(walk, ns, at, packet, table, step)
     known = len(table)
     tracked = conntrack.track(table, packet, packet.zone)
-    if len(table) > known and pieces.tracks(ns) and (limits := conntrack.exhausted(ns)):
+    if len(table) > known and (limits := conntrack.exhausted(ns)) and pieces.tracks(ns):
         walk.end(TableFull(packet.flow, at, step, packet, *limits))
         return None
     entry = table.index(tracked.connection) if tracked.connection is not None else -1
@@ -150,6 +150,8 @@ def _nat(
     changed = replace(packet, src=src, dst=dst, sport=sport, dport=dport)
     if changed == packet:
         return packet, step
+    if packet.error is not None:
+        changed = replace(changed, error=conntrack.restored(connection, ct.replying, packet.error))
     if passing.hook == "output" and dst != packet.dst:
         changed = replace(changed, rerouted=packet.mark)
     old, new = (packet.dst, dst) if manip == "dst" else (packet.src, src)
@@ -225,7 +227,8 @@ def run_chain(
 
 def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen:
     """The packet as the rules of a hook see it."""
-    icmp = packet.proto == IPPROTO_ICMP
+    icmp, error = packet.proto == IPPROTO_ICMP, packet.error
+    icmp_type, icmp_code = (error.type, error.code) if error else (8 if packet.echo == "request" else 0, 0)
     # What is sent here has a socket behind it: a program's, or one of the kernel's own that nobody owns.
     sent = passing.hook in ("output", "postrouting") and passing.iif is None and not passing.bridged
     socket = sent and packet.echo is not None
@@ -243,8 +246,8 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
         proto=packet.proto,
         sport=None if icmp else packet.sport,
         dport=None if icmp else packet.dport,
-        icmp_type=(8 if packet.echo == "request" else 0) if icmp else None,
-        icmp_code=0 if icmp else None,
+        icmp_type=icmp_type if icmp else None,
+        icmp_code=icmp_code if icmp else None,
         tcp_flags=packet.flags,
         ttl=packet.ttl,
         tos=packet.tos,
@@ -282,7 +285,7 @@ def altered(payload: Ip | Arp, at: Place, hit: Hit, step: int) -> NotModelled:
     """The ending of a packet of which a rule may make another one."""
     spot = hit.place
     what = f"rule {hit.number} of chain {spot.chain} ({spot.family} {spot.table}): {hit.text}"
-    return NotModelled(payload.flow, at, step, what)
+    return NotModelled(payload.flow, at, step, what, "the rule may send the packet elsewhere, answer it or rewrite it")
 
 
 def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:

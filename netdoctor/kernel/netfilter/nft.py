@@ -104,6 +104,7 @@ class NativeTable:
     ) -> None:
         self._family = family
         self._devices = dict(devices)
+        self._text = text
         self._outline = outline(text)
         self._sets: dict[str, SetFacts] = {}
 
@@ -118,6 +119,10 @@ class NativeTable:
     def chains(self) -> tuple[str, ...]:
         """Return the names of all chains."""
         return tuple(self._outline.chains)
+
+    def mentions(self, words: str) -> bool:
+        """Tell whether the listing holds these words."""
+        return words in self._text
 
     def rules(self, chain: str) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain. Raises KeyError where there is no such chain."""

@@ -81,11 +81,13 @@ def target_map(
 
 
 def target(value: Json) -> tuple[str, int | None]:
-    """Return what a map gives for a key: an address, a port, or both."""
+    """Return what a map gives for a key: an address (or a whole prefix, ADDRESS/LENGTH), a port, or both."""
     if isinstance(value, dict) and "concat" in value:
         address, port = value["concat"]
         if isinstance(address, str) and isinstance(port, int):
             return address, port
+    elif isinstance(value, dict) and "prefix" in value:
+        return f"{value['prefix']['addr']}/{value['prefix']['len']}", None
     elif isinstance(value, str):
         return value, None
     elif isinstance(value, int) and not isinstance(value, bool):

@@ -193,8 +193,8 @@ def _nat(kind: str, body: Json, family: str) -> Parsed:
     addresses, ports = body.get("addr"), body.get("port")
     for part in (addresses, ports):
         if isinstance(part, dict) and "map" in part:
-            if "type_flags" in body or (addresses is not None and ports is not None):
-                raise UndecodedError("a map of prefixes")
+            if addresses is not None and ports is not None:
+                raise UndecodedError("two maps")
             fields, implied, name, elements, chance = nft_lookups.target_map(part["map"], family)
             return implied, (TranslateByMap(kind, fields, name, elements, chance),)  # type: ignore[arg-type]
     random = any("random" in flag for flag in _listed(body.get("flags")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -118,6 +119,14 @@ class Ruleset:
         table = self._tables.get((place.backend, place.family, place.table))
         found = table.bases() if table is not None else []
         return next((base for name, base in found if name == place.chain), None)
+
+    @cached_property
+    def tracks_bridged(self) -> bool:
+        """Whether a rule of the bridge family asks for connections: then nf_conntrack_bridge tracks bridged frames."""
+        return any(
+            family == "bridge" and isinstance(table, NativeTable) and table.mentions('{"ct": {')
+            for (_, family, _), table in self._tables.items()
+        )
 
     def rules(self, place: Place) -> tuple[FirewallRule, ...]:
         """Return the rules of a chain, parsed on first use. Raises KeyError where there is no such chain."""

@@ -123,5 +123,8 @@ def _named(statement: m.Lookup | m.TranslateByMap, view: View) -> m.SetFacts | N
 
 def _to(statement: m.TranslateByMap, value: tuple[str, int | None]) -> m.Translate:
     address, port = value
+    network, slash, length = address.partition("/")
+    if slash:
+        return m.Translate("netmap", network=(network, int(length)))
     addresses = (address, address) if address else None
     return m.Translate(statement.kind, addresses=addresses, ports=None if port is None else (port, port))

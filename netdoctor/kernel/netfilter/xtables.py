@@ -101,9 +101,9 @@ def bases(family: Family, table: str, saved: SavedTable) -> list[tuple[str, Base
     """Return the base chains of a table with their names. Raises UndecodedError for a table of another name."""
     kin: Family = "ip" if family == "ip6" else family
     found = []
-    for name, policy in saved.policies.items():
-        hook = _HOOKS.get(name)
-        if hook is None or (family == "bridge" and policy == "RETURN"):
+    for name, hook in _HOOKS.items():
+        policy = saved.policies.get(name)
+        if policy is None or (family == "bridge" and policy == "RETURN"):
             continue
         nat = table == "nat" and kin in _NAT_PRIORITIES
         priority = _NAT_PRIORITIES[kin].get(name) if nat else _PRIORITIES.get((kin, table))

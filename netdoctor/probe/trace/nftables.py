@@ -24,7 +24,7 @@ _NESTED = 0x8000
 
 FAMILIES = {"inet": 1, "ip": 2, "arp": 3, "netdev": 5, "bridge": 7, "ip6": 10}
 NAMES = {number: name for name, number in FAMILIES.items()}
-_HOOKS = {"prerouting": 0, "output": 3, "ingress": 0}
+_HOOKS = {"prerouting": 0, "output": 3, "ingress": 0, "egress": 1}
 _META_L4PROTO, _META_NFTRACE = 16, 12
 _NETWORK, _TRANSPORT = 1, 2
 _REGISTER = 1

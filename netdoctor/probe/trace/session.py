@@ -26,11 +26,11 @@ from netdoctor.probe.trace import nftables
 from netdoctor.probe.trace.decode import Decoder
 from netdoctor.probe.trace.listener import Listener
 from netdoctor.tracing.plan import Watch, answers, watches
-from netdoctor.tracing.runs import numbered
+from netdoctor.tracing.runs import numbered, once
 from netdoctor.tracing.signature import PROTOCOLS, Signature
 
-#: How long nothing may happen before a probe counts as lost; a neighbour that has to be asked for takes less.
-PATIENCE = 1.2
+#: How long nothing may happen before a probe counts as lost: less than the second after which TCP sends again.
+PATIENCE = 0.9
 #: How long to go on listening behind the answer.
 LINGER = 0.15
 
@@ -97,7 +97,7 @@ def trace(
         lacking += [_lost(host, listener) for listener in listeners if listener.lost]
         handles = _handles(host, events)
     heard = {listener.watch.inode: tuple(sorted(listener.hears)) for listener in listeners}
-    ordered = tuple(numbered(events))
+    ordered = tuple(once(numbered(events)))
     known = replace(ping, picked=sender.port or _source_port(ordered))
     return Trace(
         known, ordered, heard, sender.sent > 0, bool(sender.answered), sender.refused, handles, tuple(lacking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netdoctor.render.drawing.model import WAYS, Bond, Diagram, Vertex, Way, foremost, shortened
+from netdoctor.render.drawing.model import WAYS, Bond, Diagram, Vertex, Way, foremost, room, shortened
 from netdoctor.render.sanitize import visible
 
 _WAYS: dict[Way, str] = {
@@ -13,6 +13,7 @@ _WAYS: dict[Way, str] = {
     "broken": 'color="#cf222e", penwidth=2, arrowhead=tee',
     "copy": 'color="#8c959f", style=dotted',
     "cable": 'color="#8c959f", dir=none',
+    "tunnel": 'color="#8250df", style=dashed, dir=none',
     "unused": 'color="#8c959f", style=dashed, dir=none',
 }
 
@@ -47,7 +48,10 @@ def render_dot(diagram: Diagram) -> str:
 
 
 def _vertex(vertex: Vertex) -> str:
-    notes = [f"{note.sign} {shortened(note.text, 80)}".strip() for note in foremost(vertex.notes, MAX_NOTES)]
+    notes = [
+        f"{note.sign} {shortened(note.text, room(note))}".strip()
+        for note in foremost(vertex.notes, MAX_NOTES)
+    ]
     head = f"{vertex.label} ({vertex.kind})" if vertex.kind else vertex.label
     return f"label={_quoted(head, *notes)}{_STATES.get(vertex.state, '')}"
 

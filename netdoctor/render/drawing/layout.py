@@ -127,7 +127,7 @@ def _arcs(bonds: Iterable[Bond], numbers: dict[str, int]) -> list[Arc]:
     straight: set[tuple[int, bool]] = set()
     arcs = []
     for bond, start, end in spans:
-        right = bond.way == "reply"
+        right = bond.way in ("reply", "tunnel")
         low, high = min(start, end), max(start, end)
         if high - low == 1 and (low, right) not in straight:
             straight.add((low, right))

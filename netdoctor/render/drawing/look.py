@@ -22,6 +22,7 @@ _LIGHT = """
 .nd .copy{stroke:#8c959f;stroke-width:1.3;stroke-dasharray:1.5 3;stroke-linecap:round}
 .nd .cable{stroke:#8c959f;stroke-width:1.3}
 .nd .unused{stroke:#8c959f;stroke-width:1.3;stroke-dasharray:12 3 2 3}
+.nd .tunnel{stroke:#8250df;stroke-width:1.3;stroke-dasharray:8 4}
 .nd .tip-request{fill:#0550ae}
 .nd .tip-reply{fill:#fff;stroke:#8250df;stroke-width:1.6}
 .nd .tip-broken{fill:#cf222e}
@@ -41,7 +42,7 @@ _DARK = """
 .nd .arrived{fill:#3fb950}
 .nd .end{fill:#ff7b72}
 .nd .request{stroke:#58a6ff}
-.nd .reply{stroke:#bc8cff}
+.nd .reply,.nd .tunnel{stroke:#bc8cff}
 .nd .broken,.nd .cross{stroke:#f85149}
 .nd .tip-request{fill:#58a6ff}
 .nd .tip-reply{fill:#0d1117;stroke:#bc8cff}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netdoctor.render.drawing.model import Diagram, Vertex, Way, foremost, shortened
+from netdoctor.render.drawing.model import Diagram, Vertex, Way, foremost, room, shortened
 from netdoctor.render.sanitize import visible
 
 _WAYS: dict[Way, str] = {
@@ -14,6 +14,7 @@ _WAYS: dict[Way, str] = {
     "broken": '--x|"ends on this way"|',
     "copy": "-.->",
     "cable": "---",
+    "tunnel": '-.-|"tunnel"|',
     "unused": '-.-|"not travelled"|',
 }
 
@@ -47,7 +48,7 @@ def _told(vertex: Vertex) -> Iterator[str]:
     mark = "╳ " if vertex.state == "ended" else ""
     yield f"{mark}{vertex.label} ({vertex.kind})" if vertex.kind else f"{mark}{vertex.label}"
     for note in foremost(vertex.notes, MAX_NOTES):
-        yield f"{note.sign} {shortened(note.text, 70)}".strip()
+        yield f"{note.sign} {shortened(note.text, room(note))}".strip()
 
 
 def _classes(diagram: Diagram, ids: dict[str, str]) -> Iterator[str]:
@@ -59,8 +60,8 @@ def _classes(diagram: Diagram, ids: dict[str, str]) -> Iterator[str]:
 
 
 def _comment(text: str) -> str:
-    """Return text for a comment line: no braces, which would be a directive."""
-    return visible(text).replace("{", "(").replace("}", ")")
+    """Return text for a comment line, without anything that a directive or markup is made of."""
+    return _UNSAFE.sub(" ", visible(text))
 
 
 def _quoted(*lines: str) -> str:

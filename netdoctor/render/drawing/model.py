@@ -8,17 +8,18 @@ from typing import Literal
 import msgspec
 
 #: How a way is drawn: the request's, the reply's, a copy's (flooding, ARP), one the packet ended on, a cable, and
-#: forwarding that did not happen.
-Way = Literal["request", "reply", "copy", "broken", "cable", "unused"]
+#: forwarding that did not happen; the ends of a tunnel.
+Way = Literal["request", "reply", "copy", "broken", "cable", "unused", "tunnel"]
 
 #: Every way in words, in the order of a legend.
 WAYS: dict[Way, str] = {
     "request": "request",
     "reply": "reply",
     "broken": "ends on this way",
-    "copy": "copies and ARP only",
+    "copy": "copies, ARP",
     "cable": "cable",
-    "unused": "forwarding, not travelled",
+    "unused": "not forwarded",
+    "tunnel": "tunnel",
 }
 
 
@@ -76,6 +77,11 @@ def foremost(notes: Sequence[Note], most: int) -> list[Note]:
     """Return at most so many notes, in their order: ends and arrivals first of all, then the first ones."""
     chosen = sorted(range(len(notes)), key=lambda number: (notes[number].sign not in ENDS, number))[:most]
     return [notes[number] for number in sorted(chosen)]
+
+
+def room(note: Note) -> int:
+    """Return how many characters of a note stand in a box: where a leg ends, its whole sentence."""
+    return 200 if note.sign in ENDS else 72
 
 
 def shortened(text: str, longest: int) -> str:

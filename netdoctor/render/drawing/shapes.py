@@ -29,7 +29,7 @@ def line(points: Sequence[Point], way: Way) -> str:
 
 def arrow(tip: Point, towards: Point, way: Way) -> Iterator[str]:
     """Yield the head of an arrow that points `towards`; cables have none."""
-    if way in ("cable", "unused"):
+    if way in ("cable", "unused", "tunnel"):
         return
     (x, y), (dx, dy) = tip, towards
     size = 4 if way == "copy" else 6

@@ -7,24 +7,36 @@ from typing import NamedTuple
 
 from netdoctor.render.drawing.model import Bond, Diagram, Vertex, shortened
 
-SPOT_WIDTH = 162
-CHARS = 23
 SPOT_HEIGHT = 20
 STEP = 26
-COLUMNS = 3
+CHARS = 36
+#: A character of a small pill, and what stands around its label and between two.
+CHAR_WIDTH = 6.4
+AROUND = 16
+BETWEEN = 16
+#: A branch that comes to here goes on in a row of its own.
+ROOM = 500
 #: More branches of one device are counted, not drawn.
 MAX_BRANCHES = 60
 
 
 class Spot(NamedTuple):
-    """A small pill: its column and row below the device that it branches off, and the spot it is joined to."""
+    """A small pill: where it stands below the device that it branches off, and the spot it is joined to.
+
+    A `parent` is the x, width and row of the spot before.
+    """
 
     vertex: Vertex | None
     label: str
-    column: int
+    x: int
     row: int
     bond: Bond | None
-    parent: tuple[int, int] | None
+    parent: tuple[int, int, int] | None
+
+    @property
+    def width(self) -> int:
+        """How wide the pill is."""
+        return round(len(self.label) * CHAR_WIDTH) + AROUND
 
 
 class Side(NamedTuple):
@@ -44,9 +56,7 @@ def branches(diagram: Diagram, trunk: dict[str, int]) -> tuple[dict[str, Side], 
         spots: list[Spot] = []
         rows = 0
         for bond, child in children.get(key, ())[:MAX_BRANCHES]:
-            rows = _grow(
-                spots, (bond, child), (0, rows, None), children, vertices, names, vertices[key].group
-            )
+            rows = _grow(spots, (bond, child), rows, children, vertices, names, vertices[key].group)
         hidden = len(children.get(key, ())) - MAX_BRANCHES
         if hidden > 0:
             spots.append(Spot(None, f"… and {hidden} more", 0, rows, None, None))
@@ -82,26 +92,29 @@ def _tree(
 def _grow(
     spots: list[Spot],
     first: tuple[Bond, str],
-    at: tuple[int, int, tuple[int, int] | None],
+    row: int,
     children: dict[str, list[tuple[Bond, str]]],
     vertices: dict[str, Vertex],
     names: dict[str, str],
     group: str,
 ) -> int:
-    """Add a branch from its first device on, the first of several children beside it, the others below."""
-    todo = [(first, at, group)]
-    bottom = at[1]
+    """Add a branch from its first device on; the first of several children stands beside it, the others below."""
+    bottom = row
+    todo: list[tuple[tuple[Bond, str], Spot | None, bool, str]] = [(first, None, False, group)]
     while todo:
-        (bond, key), (column, row, parent), above = todo.pop()
-        row = max(row, bottom) if parent is None or parent[1] != row else row
+        (bond, key), before, beside, above = todo.pop()
         vertex = vertices[key]
-        spots.append(Spot(vertex, _label(vertex, above, names), column, row, bond, parent))
-        bottom = max(bottom, row + 1)
+        label = _label(vertex, above, names)
+        parent = (before.x, before.width, before.row) if before is not None else None
+        spot = Spot(vertex, label, before.x + BETWEEN if before is not None else 0, bottom, bond, parent)
+        if before is not None and beside and before.x + before.width + BETWEEN + spot.width <= ROOM:
+            spot = spot._replace(x=before.x + before.width + BETWEEN, row=before.row)
+        elif spot.x + spot.width > ROOM:
+            spot = spot._replace(x=0)
+        spots.append(spot)
+        bottom = max(bottom, spot.row + 1)
         below = children.get(key, ())[:MAX_BRANCHES]
-        for number, child in reversed(list(enumerate(below))):
-            beside = not number and column + 1 < COLUMNS
-            spot = (min(column + 1, COLUMNS - 1), row if beside else bottom, (column, row))
-            todo.append((child, spot, vertex.group))
+        todo += [(child, spot, number == 0, vertex.group) for number, child in enumerate(below)][::-1]
     return bottom
 
 

@@ -21,7 +21,7 @@ from netdoctor.render.drawing.layout import (
 from netdoctor.render.drawing.look import SHEET
 from netdoctor.render.drawing.model import WAYS, Diagram, shortened
 from netdoctor.render.drawing.shapes import arrow, cross, line, rectangle, text
-from netdoctor.render.drawing.side import SPOT_HEIGHT, SPOT_WIDTH, STEP, Spot
+from netdoctor.render.drawing.side import SPOT_HEIGHT, STEP, Spot
 from netdoctor.render.markup import escaped
 
 #: Sign of a note → the class of its text.
@@ -59,7 +59,7 @@ def _legend(diagram: Diagram, y: int) -> Iterator[str]:
     x = MARGIN
     present = {bond.way for bond in diagram.bonds}
     for way, words in WAYS.items():
-        if way in present:
+        if way in present and way != "broken":  # its cross says it
             yield line([(x, y), (x + 34, y)], way)
             yield from arrow((x + 34, y), (1, 0), way)
             yield text(x + 42, y + 4, words, "faint")
@@ -133,11 +133,11 @@ def _side(row: Row, placed: Placed) -> Iterator[str]:
     for spot in row.side.spots:
         yield from _joined(spot, row, placed, top)
     for spot in row.side.spots:
-        x, y = placed.notes + 16 + spot.column * SPOT_WIDTH, top + spot.row * STEP
+        x, y = placed.notes + 16 + spot.x, top + spot.row * STEP
         if spot.vertex is None:
             yield text(x, y + 14, spot.label, "faint")
             continue
-        yield rectangle(x, y, SPOT_WIDTH - 14, SPOT_HEIGHT, f"pill {spot.vertex.state}", 10)
+        yield rectangle(x, y, spot.width, SPOT_HEIGHT, f"pill {spot.vertex.state}", 10)
         yield text(x + 8, y + 14, spot.label, "spot")
 
 
@@ -145,22 +145,14 @@ def _joined(spot: Spot, row: Row, placed: Placed, top: int) -> Iterator[str]:
     """The line from the device before to this one: along the row, or down and then into it."""
     if spot.bond is None:
         return
-    x, y = placed.notes + 16 + spot.column * SPOT_WIDTH, top + spot.row * STEP + SPOT_HEIGHT // 2
+    left = placed.notes + 16
+    x, y = left + spot.x, top + spot.row * STEP + SPOT_HEIGHT // 2
     if spot.parent is None:
-        stem = placed.notes + 4
-        points = [
-            (placed.left + PILL_WIDTH - 22, row.y + PILL_HEIGHT),
-            (placed.left + PILL_WIDTH - 22, y),
-            (x, y),
-        ]
-        if row.side.height == row.height:
-            points = [(stem, y), (x, y)]
+        stem = placed.left + PILL_WIDTH - 22
+        points = [(stem, row.y + PILL_HEIGHT), (stem, y), (x, y)]
     else:
-        column, above = spot.parent
-        before = placed.notes + 16 + column * SPOT_WIDTH
-        middle = top + above * STEP + SPOT_HEIGHT // 2
-        points = [(before + SPOT_WIDTH - 14, y), (x, y)]
-        if above != spot.row:
-            points = [(before + 12, middle + SPOT_HEIGHT // 2), (before + 12, y), (x, y)]
+        before, width, above = spot.parent
+        foot = (left + before + 8, top + above * STEP + SPOT_HEIGHT)
+        points = [(left + before + width, y), (x, y)] if above == spot.row else [foot, (foot[0], y), (x, y)]
     yield line(points, spot.bond.way)
     yield from arrow((x, y), (1, 0), spot.bond.way)

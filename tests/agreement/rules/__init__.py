@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.agreement.model import Draft
 from tests.agreement.plan import Change, Command, Question
-from tests.agreement.rules import engines, engines_nft, ipsets, native, shapes, xtables
+from tests.agreement.rules import engines, engines_nft, ethernet, ipsets, native, shapes, xtables
 from tests.agreement.rules.pool import Pool
 
 __all__ = ["DIALECTS", "PREFIX", "random_rules"]
@@ -15,6 +15,8 @@ TOOLS = {
     "legacy": ("iptables-legacy-restore", "--noflush"),
     "iptables-nft": ("iptables-nft-restore", "--noflush"),
     "nft": ("nft", "-f", "-"),
+    "ebtables": ("ebtables-nft-restore", "--noflush"),
+    "arptables": ("arptables-nft-restore", "--noflush"),
 }
 COUNTS = ((1, 60), (2, 30), (3, 10))
 
@@ -38,6 +40,10 @@ def random_rules(draft: Draft, question: Question) -> list[Change]:
             for _ in range(2 if pool.chance(0.12) else 1)
         }
         done += [_ruleset(pool, dialect) for dialect in sorted(dialects)]
+        if pool.ports() and pool.chance(0.12):
+            done.append(Change(f"{PREFIX}ebtables", (Command(space, TOOLS["ebtables"], ethernet.ebtables(pool)),)))
+        if pool.chance(0.04):
+            done.append(Change(f"{PREFIX}arptables", (Command(space, TOOLS["arptables"], ethernet.arptables(pool)),)))
     return done
 
 
