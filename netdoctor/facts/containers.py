@@ -10,6 +10,9 @@ from netdoctor.facts.links import Record
 #: The prefixes by which a container is asked for, and what people call the runtime.
 RUNTIMES = {"docker": "Docker", "podman": "podman", "cri": "CRI", "lxc": "LXC", "nspawn": "systemd-nspawn"}
 
+#: So many digits of an id, at least, mean a container.
+SHORTEST_ID = 6
+
 #: How what is missing begins where a runtime could not be asked.
 NAMES = "the names of "
 
@@ -62,7 +65,7 @@ class Container(Record, frozen=True):
 
     def identified(self, text: str) -> bool:
         """Tell whether `text` is the beginning of this container's id, long enough to be meant as one."""
-        return len(text) >= 6 and self.id.startswith(text)
+        return len(text) >= SHORTEST_ID and self.id.startswith(text)
 
 
 def made_up(name: str) -> bool:
