@@ -61,6 +61,10 @@ def judge(ways: Sequence[Way], verdict: Verdict, seen: Observation) -> Judgement
     last = _last(expected[:reached], met, strayed)
     if seen.answered:
         return Judgement(number, "reachable", verdict != "unreachable", last, "answered")
+    if (
+        not way.walk.steps
+    ):  # it could not be walked: where between its ends the packet was lost, no tap was to see
+        return Judgement(number, verdict, True, last, "lost")
     as_predicted = reached == len(expected) and not strayed
     if way.verdict == "reachable" and _silent(way, seen, met):
         return Judgement(number, verdict, True, last, "silent")

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
 from netdoctor import __version__
-from netdoctor.agreement import Judgement, Way, judge
 from netdoctor.answer import Answer, ask
 from netdoctor.assemble import cause_part, path_part, question_part
 from netdoctor.case import Case
 from netdoctor.check import Check, Finding, explaining
-from netdoctor.facts.host import Host, Missing
+from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
-from netdoctor.facts.observed import Observation
 from netdoctor.fix.change import Fix, applied, joined
 from netdoctor.fix.effect import effect, undoes
 from netdoctor.kernel.endings import Ending
 from netdoctor.kernel.query import Witness
 from netdoctor.kernel.walk import Walk
-from netdoctor.observing import agreement_part, loss, probe_part
 from netdoctor.progress import alike, gone, rank
 from netdoctor.question import Question
 from netdoctor.report import SCHEMA, Cause, Crashed, MissingPart, PathPart, Report, Tool
 from netdoctor.second_witness import compare
+from netdoctor.settle import Observer, observed
 from netdoctor.summary import summarise
-from netdoctor.watch import Plan, planned
-
-#: Sends real packets and tells what became of them, or why none could be sent.
-Observer = Callable[[Plan], tuple[Observation | None, tuple[Missing, ...]]]
 
 #: One run names at most this many causes, one behind the other.
 MAX_CAUSES = 8
@@ -68,7 +62,7 @@ def diagnose(
     """
     diagnosis = Diagnosis(host, question, witness)
     causes = diagnosis.find_causes()
-    return diagnosis.report(causes) if observer is None else diagnosis.observed(causes, observer)
+    return diagnosis.report(causes) if observer is None else observed(diagnosis, causes, observer)
 
 
 class Diagnosis:
@@ -82,44 +76,7 @@ class Diagnosis:
         self.retries = MAX_RETRIES
         self.answer = ask(host, question, witness)
         self.walks = [way.walk for way in self.answer.ways or (self.answer,)]
-        self._compared = compare(self.answer.walk.queries, witness) if witness is not None else None
-
-    def observed(self, causes: list[Cause], observer: Observer) -> Report:
-        """Send real packets, and write the report by what became of them; `causes` are those foreseen."""
-        answer = self.answer
-        plan = planned(self.host, self.question, answer.verdict, answer.ending, self.walks)
-        seen, unseen = observer(plan) if plan is not None else (None, ())
-        missing = tuple(
-            MissingPart(m.what, m.why, m.how_to_get_it) for m in (*unseen, *(seen.missing if seen else ()))
-        )
-        if seen is None or not answer.walk.steps:
-            return self.report(causes, missing)
-        ways = answer.ways or (answer,)
-        judged = judge([Way(way.verdict, way.walk, way.ending) for way in ways], answer.verdict, seen)
-        foreseen, causes = causes, self._settle(ways[judged.way], judged, seen, causes)
-        return replace(
-            self.report(causes, missing),
-            probe=probe_part(self.host, judged, seen),
-            agreement=agreement_part(self.host, self._compared, judged, seen, foreseen),
-        )
-
-    def _settle(self, way: Answer, judged: Judgement, seen: Observation, causes: list[Cause]) -> list[Cause]:
-        """Let the observation decide, and return the causes that hold with it."""
-        before = self.answer
-        if judged.verdict == before.verdict and not judged.lost:
-            return causes
-        missing = () if judged.outcome == "answered" else way.missing
-        failed = judged.verdict == "unreachable"
-        self.answer = Answer(judged.verdict, way.walk, way.ending, missing, int(failed))
-        if not failed:
-            return []
-        if not judged.lost:
-            return self.find_causes()
-        assert self.question.source.inode is not None
-        end = loss(Way(way.verdict, way.walk, way.ending), judged, seen, self.question.source.inode)
-        self.answer = Answer("unreachable", way.walk, end, way.missing, 1)
-        behind = causes if way.verdict == "unreachable" and not judged.beyond else []
-        return self.find_causes() + behind
+        self.compared = compare(self.answer.walk.queries, witness) if witness is not None else None
 
     def find_causes(self) -> list[Cause]:
         """Return what stops the packet, and what would stop it next, fix by fix."""
@@ -147,7 +104,7 @@ class Diagnosis:
             path,
             None,
             None,
-            self._compared,
+            self.compared,
             tuple(missing),
             tuple(self.crashed),
         )

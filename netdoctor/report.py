@@ -7,6 +7,7 @@ unknown major version of the schema.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -307,7 +308,24 @@ class Report(Part, frozen=True):
 
 def load(path: str | os.PathLike[str]) -> Report:
     """Read a saved report, plain or compressed. Raises DocumentError, with one line that says what is wrong."""
-    return document.decode(document.read(path, "report", LIMIT), os.fspath(path), "report", Report)
+    name = os.fspath(path)
+    report = document.decode(document.read(path, "report", LIMIT), name, "report", Report)
+    for what, count, most in _sizes(report):
+        if count > most:
+            raise document.DocumentError(
+                f"{name} is damaged or made up: {count} {what} are more than any report has"
+            )
+    return report
+
+
+def _sizes(report: Report) -> Iterator[tuple[str, int, int]]:
+    """What a report has of each kind, and what it can have at most: a walk ends after 25,000 steps."""
+    yield "causes", len(report.causes), 100
+    yield "hazards", len(report.hazards), 1000
+    yield "devices", len(report.path.nodes), 30_000
+    yield "edges", len(report.path.edges), 60_000
+    yield "legs", len(report.path.legs), 2
+    yield "steps", sum(len(leg.steps) for leg in report.path.legs), 30_000
 
 
 def report_schema() -> dict[str, object]:

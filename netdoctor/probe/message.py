@@ -1,8 +1,8 @@
 """The echo request as scapy writes it; the kernel puts the IP header around it.
 
 scapy is imported when something is sent, and sheltered: what it caches in the home folder it reads back with pickle,
-which as root with another user's HOME is a way to run code, and half of its import time goes into a table of the
-vendors of network cards.
+which as root with another user's HOME is a way to run code, and most of its import time goes into tables of the vendors
+of network cards and Bluetooth devices.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from netdoctor.probe.mark import Mark
 #: No folder can be made here, so that scapy has neither a cache nor a configuration (scapy/main.py).
 _NOWHERE = "/proc/self/nowhere"
 _FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-_VENDORS = "scapy.libs.manuf"
+#: Tables that are not wanted, each by the module that holds it, and what stands in.
+_TABLES: dict[str, object] = {"scapy.libs.manuf": "", "scapy.libs.bluetoothids": {}}
 
 
 def echo(mark: Mark, number: int, size: int, six: bool = False) -> bytes:
@@ -31,18 +32,18 @@ def echo(mark: Mark, number: int, size: int, six: bool = False) -> bytes:
 
 @contextmanager
 def _sheltered() -> Iterator[None]:
-    """Keep imports of scapy from the user's folders, and from its table of vendors."""
+    """Keep imports of scapy from the user's folders, and from its tables of vendors."""
     before = {name: os.environ.get(name) for name in _FOLDERS}
-    stand_in = _VENDORS not in sys.modules
-    if stand_in:
-        sys.modules[_VENDORS] = ModuleType(_VENDORS)
-        sys.modules[_VENDORS].DATA = ""  # type: ignore[attr-defined]
+    stand_ins = {name: ModuleType(name) for name in _TABLES if name not in sys.modules}
+    for name, module in stand_ins.items():
+        module.DATA = _TABLES[name]  # type: ignore[attr-defined]
+    sys.modules.update(stand_ins)
     os.environ.update(dict.fromkeys(_FOLDERS, _NOWHERE))
     try:
         yield
     finally:
-        if stand_in:
-            del sys.modules[_VENDORS]
+        for name in stand_ins:
+            del sys.modules[name]
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

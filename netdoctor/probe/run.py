@@ -37,6 +37,9 @@ def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missi
             gone = isinstance(error, VanishedError)
             why = "the namespace of the source is gone" if gone else f"not permitted: {error}"
             return None, (Missing("a real packet", why, "ask again" if gone else "run netdoctor as root"),)
+        if run.blind:
+            why = "no tap can be opened in the namespace of the source (packet sockets, CONFIG_PACKET)"
+            return None, (Missing("a real packet", why, "run netdoctor as root"),)
         run.go()
         return run.observation(), ()
 
@@ -95,6 +98,11 @@ class _Run:
             self._missing.append(Missing(what, why, "ask from a container nearer by"))
         return taps
 
+    @property
+    def blind(self) -> bool:
+        """Nothing would be seen of what is sent: an answer that does not come would tell nothing."""
+        return self._sender is not None and not any(tap.inode == self._plan.ping.inode for tap in self._taps)
+
     def go(self) -> None:
         """Send, one probe an interval, until one is answered or refused, or patience ends."""
         if self._sender is None:
@@ -150,6 +158,12 @@ class _Run:
         drop = self._dropped(sightings)
         if self._drops is not None:
             self._missing += self._drops.missing
+        lost = sum(tap.lost() for tap in self._taps)
+        if lost:
+            why = "more packets came than the taps had room for, so that one may have been missed"
+            self._missing.append(
+                Missing(f"{lost} packets at the taps", why, "ask again when less is going on")
+            )
         return Observation(
             self._began.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             round((self._end - self._start) * 1000, 3),
@@ -159,7 +173,7 @@ class _Run:
             tuple(sightings),
             tuple(tap.inode for tap in self._taps),
             drop,
-            sum(tap.lost() for tap in self._taps),
+            lost,
             tuple(self._missing),
         )
 
@@ -167,7 +181,9 @@ class _Run:
         """The kernel's word for the packet that was seen last."""
         if self._drops is None or (self._sender and self._sender.answered):
             return None
-        last = next((one for one in reversed(sightings) if one.kind in ("request", "answer")), None)
+        passed = [one for one in sightings if one.kind in ("request", "answer")]
+        heeded = [one for one in passed if not one.stray]  # of a flood, not the copy that came to a bystander
+        last = next(reversed(heeded or passed), None)
         return self._drops.of(last, self._name(last) if last is not None else None)
 
     def _name(self, sighting: Sighting) -> str | None:

@@ -119,8 +119,8 @@ class Redaction:
         if text.lstrip()[:1] == "{":
             try:
                 return self._nft(text)
-            except (ValueError, AttributeError, RecursionError):
-                return self.prose(text)
+            except (ValueError, TypeError, AttributeError, LookupError, RecursionError):
+                return label(text, self.names, self.addresses)  # nobody can read it as rules
         return redact_table(text, self.names, self.addresses)
 
     def _setting(self, text: str) -> str:

@@ -170,6 +170,25 @@ def test_what_is_not_modelled_is_settled_by_a_packet(build: Build) -> None:
     assert steps == ["end"]
 
 
+def test_what_cannot_be_walked_is_reachable_when_it_answers(build: Build) -> None:
+    lab = build(load_faults()["bridge/healthy"])
+    for role, number in (("a", 1), ("b", 2)):
+        name = lab.namespace(role)
+        enter = ["nsenter", f"--net=/run/netns/{name}"]
+        keys = [f"net.ipv6.conf.{key}.disable_ipv6=0" for key in ("all", "eth0")]
+        subprocess.run([*enter, "sysctl", "-qw", *keys], check=True, capture_output=True)
+        address = ["addr", "add", f"fd00::{number}/64", "dev", "eth0", "nodad"]
+        subprocess.run(["ip", "-n", name, *address], check=True, capture_output=True)
+    for target, verdict in (("fd00::2", "reachable"), ("fd00::9", "unknown")):
+        words = ["why-no-ping", f"netns:{lab.namespace('a')}", target, "--json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "netdoctor", *words], capture_output=True, text=True, check=False
+        )
+        told = json.loads(done.stdout)
+        assert told["verdict"] == verdict
+        assert told["probe"]["received"] == (verdict == "reachable")
+
+
 def test_who_may_not_send_is_told_so(build: Build) -> None:
     lab = build(load_faults()["bridge/healthy"])
     inside = ["nsenter", f"--net=/run/netns/{lab.namespace('a')}"]

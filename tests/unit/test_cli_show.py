@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,35 @@ def test_a_file_larger_than_any_report_is_not_read(
     bomb = saved.with_suffix(".gz")
     bomb.write_bytes(gzip.compress(b" " * (4 << 20)))
     refused(bomb, "is larger than 1 MiB, which no report is", capsys)
+
+
+@pytest.mark.parametrize(("key", "count"), [("causes", 101), ("hazards", 1001)])
+def test_more_than_any_report_has_is_refused(
+    key: str, count: int, saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cause = json.loads(saved.read_text(encoding="utf-8"))["causes"][0]
+    saved.write_bytes(changed(saved, **{key: [cause] * count}))
+    refused(saved, f"{count} {key} are more than any report has", capsys)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_largest_report_that_is_taken_is_shown_in_bounded_time(
+    form: str, saved: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = json.loads(saved.read_text(encoding="utf-8"))
+    step = held["path"]["legs"][0]["steps"][0]
+    name = {"name": "n", "inode": 1}
+    node = {"kind": "veth", "host": None, "namespace": name, "label": "", "state": "passed"}
+    edge = {"kind": "x", "label": "", "state": "used", "legs": ["request"]}
+    nodes = [{**node, "id": f"1/{n}", "interface": f"e{n}"} for n in range(3000)]
+    edges = [{**edge, "source": f"1/{n % 300}", "target": f"1/{n * 7 % 299}"} for n in range(20_000)]
+    steps = [{**step, "node": "1/1", "detail": f"step {n}"} for n in range(10_000)]
+    legs = [{"direction": "request", "outcome": "dropped", "steps": steps}]
+    saved.write_bytes(changed(saved, path={"nodes": nodes, "edges": edges, "legs": legs}))
+    begin = time.process_time()
+    assert main(["show", str(saved), "--output", form]) == 0
+    assert time.process_time() - begin < 20
+    assert capsys.readouterr().out
 
 
 def refused(file: Path, word: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,6 +170,23 @@ def test_whatever_is_cut_short_is_refused_and_harms_nothing(what: Sought, s: Any
 def test_the_echo_is_the_one_that_scapy_builds(s: Any) -> None:
     for size in (0, 5, 56, 3001):
         assert echo(MARK, 2, size) == bytes(s.ICMP(type=8, id=MARK.ident, seq=702) / MARK.payload(size))
+
+
+def test_scapy_comes_without_cache_interfaces_or_routes(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\n"
+        "from netdoctor.probe.mark import fresh\n"
+        "from netdoctor.probe.message import echo\n"
+        "echo(fresh(), 0, 56)\n"
+        "loaded = {'scapy.route', 'scapy.layers.inet', 'scapy.arch.linux', 'scapy.libs.manuf'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+        "assert 'XDG_CACHE_HOME' not in os.environ\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("XDG_")}
+    environment["HOME"] = str(tmp_path)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_marks_are_fresh() -> None:

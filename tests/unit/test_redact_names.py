@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import random
 import typing
 
 import msgspec
 import pytest
 
+from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import NamespaceFacts, NamespaceId, Process
 from netdoctor.facts.links import Link
 from netdoctor.question import End
@@ -218,3 +220,65 @@ def test_every_text_of_the_facts_is_said_to_be_something() -> None:
         if "str" in str(field.type) and f"{record.__name__}.{field.name}" not in KINDS.keys() | TOGETHER
     ]
     assert missing == [], "netdoctor/redact/kinds.py lacks a line for each of these"
+
+
+STRANGE = [
+    "",
+    "\x1b[31m",
+    '"',
+    'a"b',
+    '{"nftables": 3}',
+    '{"nftables": [1, {"rule": 5}, {"set": {"elem": {"a": [1]}}}]}',
+]
+STRANGE += [
+    "[" * 3000,
+    '{"nftables": [' + "[" * 3000 + "]" * 3000 + "]}",
+    "+",
+    "*",
+    "a/b/c" * 500,
+    "1.2.3.4/99",
+    "::/300",
+]
+STRANGE += [
+    "-A " * 1000,
+    "add x",
+    "create",
+    "-i",
+    '--comment "',
+    "10.0.0.9-10.0.0.1",
+    "0" * 5000 + ".1.1.1",
+    "(" * 50,
+    "x\ny",
+]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_strange_facts_are_redacted_without_a_word(seed: int) -> None:
+    rng = random.Random(seed)
+
+    def odd() -> str:
+        return rng.choice(STRANGE)
+
+    tables = tuple(
+        FirewallText(
+            "nft", "ip", "nft", odd(), odd(), native=rng.choice([None, odd()]), devices=((odd(), (odd(),)),)
+        )
+        for _ in range(3)
+    )
+    known = NamespaceId(1, (odd(),), (odd(),), (Process(1, odd()),))
+    links = tuple(Link(n, odd(), 1, 1500, altnames=(odd(),)) for n in range(3))
+    facts = NamespaceFacts(
+        known, links, firewall=tables, ipsets=(SetText(odd(), odd()),), sysctls={odd(): odd()}
+    )
+    redaction = Redaction([facts], b"x", [odd()])
+    assert len(redaction.of(facts).links) == 3
+    assert redaction.prose(" ".join(odd() for _ in range(20))) is not None
+
+
+def test_what_cannot_be_read_as_rules_is_redacted_word_by_word() -> None:
+    facts = NamespaceFacts(
+        NamespaceId(1), firewall=(FirewallText("nft", "ip", "nft", "filter", '{"acme": 10.1.2.3'),)
+    )
+    text = Redaction([facts], b"x").of(facts).firewall[0].text
+    assert "acme" not in text
+    assert "10.1.2.3" not in text

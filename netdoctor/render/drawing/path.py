@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -12,8 +13,14 @@ from netdoctor.report import Edge, LegPart, Node, Report, StepPart
 
 #: More than this nobody can look at; what is beyond is counted in the drawing's words.
 MAX_NODES = 400
+MAX_BONDS = 1500
+
+#: A note that stands among the last so many beside a device is not said again.
+MAX_BESIDE = 50
 
 _SIGNS = {"request": "→", "reply": "←"}
+_COMMENT = re.compile(r' -m comment --comment (?:"[^"]*"|\S+)')
+_RULE = re.compile(r"(\brule \d+): -A \S+ ")
 _SILENT = ("receive", "transmit")
 
 
@@ -84,7 +91,7 @@ def _notes(report: Report) -> defaultdict[str, list[Note]]:
                 notes[step.node].append(Note("╳" if leg.outcome == "dropped" else "?", _end(report, leg)))
             elif step.stage not in _SILENT and (text := told(step)):
                 note = Note("✓" if last else sign, text)
-                if note not in notes[step.node]:
+                if note not in notes[step.node][-MAX_BESIDE:]:
                     notes[step.node].append(note)
     return notes
 
@@ -100,15 +107,15 @@ def told(step: StepPart) -> str:
     if step.stage != "netfilter":
         return shortened(step.detail, 160)
     hook, _, rules = step.detail.partition(": ")
-    parts = rules.split("; ")
-    if len(parts) < 2:
-        return shortened(step.detail, 160)
-    return shortened(f"{hook}: {len(parts)} rules match, the last is {parts[-1]}", 160)
+    # a rule says its chain twice, and its comment is not what decides
+    parts = _RULE.sub(r"\1: ", _COMMENT.sub("", rules)).split("; ")
+    many = f"{len(parts)} rules match, the last is " if len(parts) > 1 else ""
+    return shortened(f"{hook}: {many}{parts[-1]}", 160)
 
 
 def _bonds(report: Report, vertices: tuple[Vertex, ...]) -> tuple[Bond, ...]:
     drawn = {vertex.id for vertex in vertices}
-    edges = [edge for edge in report.path.edges if {edge.source, edge.target} <= drawn]
+    edges = [edge for edge in report.path.edges if {edge.source, edge.target} <= drawn][:MAX_BONDS]
     used = {frozenset((edge.source, edge.target)) for edge in edges if edge.state in ("used", "broken")}
     copied = {frozenset((edge.source, edge.target)) for edge in edges if edge.state == "visited"}
     found: dict[tuple[str, str, Way], Bond] = {}
