@@ -6,7 +6,7 @@ import gzip
 import os
 import re
 import zlib
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 import msgspec
 
@@ -33,13 +33,19 @@ def read(path: str | os.PathLike[str], kind: str, limit: int) -> bytes:
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
-            head = file.read(2)
-            file.seek(0)
-            stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
-            data = stream.read(limit + 1)
+            return expanded(file, name, kind, limit)
     except OSError as error:
         raise DocumentError(f"cannot read {name}: {error.strerror or error}") from error
-    except (EOFError, zlib.error) as error:
+
+
+def expanded(file: IO[bytes], name: str, kind: str, limit: int) -> bytes:
+    """Return what a seekable stream holds, unpacked where it is compressed. Raises DocumentError, as `read`."""
+    head = file.read(2)
+    file.seek(0)
+    stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
+    try:
+        data = stream.read(limit + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DocumentError(f"{name} is truncated or damaged: its compressed data ends early") from error
     if len(data) > limit:
         raise DocumentError(f"{name} is larger than {limit >> 20} MiB, which no {kind} is")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import io
 import os
 import re
 from pathlib import Path
@@ -100,6 +101,16 @@ def load(path: str | os.PathLike[str]) -> Snapshot:
         return decode(document.read(path, "snapshot", LIMIT), os.fspath(path))
     except document.DocumentError as error:
         raise SnapshotError(str(error)) from error
+
+
+def expand(data: bytes, name: str) -> bytes:
+    """Return the JSON of a snapshot's bytes, compressed or not, once it has proved to be one. Raises SnapshotError."""
+    try:
+        plain = document.expanded(io.BytesIO(data), name, "snapshot", LIMIT)
+    except document.DocumentError as error:
+        raise SnapshotError(str(error)) from error
+    decode(plain, name)
+    return plain
 
 
 def decode(data: bytes, name: str = "the snapshot") -> Snapshot:

@@ -27,8 +27,17 @@ def register(subparsers: Subparsers) -> None:
         "-o",
         dest="file",
         metavar="FILE",
-        help="write to FILE (compressed if it ends in .gz); default: stdout",
+        help="write to FILE (compressed if it ends in .gz); default: stdout. With --ssh, the folder for HOST.json.gz "
+        "of each host; default: the current one",
     )
+    parser.add_argument(
+        "--ssh",
+        nargs="+",
+        metavar="HOST",
+        help="take the snapshots of other hosts instead, as root@HOST, through ssh and at once; they need Python "
+        "3.11 or later, and nothing stays behind there",
+    )
+    parser.add_argument("--ssh-config", metavar="FILE", help="ssh's configuration, as `ssh -F`")
     add_redaction(parser)
     add_common(parser)
     parser.set_defaults(run=run)
@@ -36,10 +45,16 @@ def register(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take the snapshot and write it. What could not be read is in the snapshot, and said on stderr."""
+    veil = Veil(args)
+    if args.ssh:
+        if veil:
+            raise UsageError("--redact does not go with --ssh: redact the answer, with --snapshot and --redact")
+        from netdoctor.cli.gathering import gather_all
+
+        return gather_all(args.ssh, args.ssh_config, args.file)
     from netdoctor.collect.live import LiveHost
     from netdoctor.snapshot import take
 
-    veil = Veil(args)
     out.warn_unless_root("the snapshot lacks what this user may not look at")
     with LiveHost() as host:
         snapshot = take(host)
