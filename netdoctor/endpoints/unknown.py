@@ -25,7 +25,8 @@ def unknown(host: Host, given: str, text: str, kind: str | None = None) -> str:
     if kind is not None:
         what = "pod" if kind == "pod" else f"{RUNTIMES[kind]} container"
         return f"nothing here is called {given}: no {what} was found{unseen}"
-    return f"nothing here is called {given}, and no namespace here has a name; use pid:N, netns:PATH or an address{unseen}"
+    instead = "use pid:N, netns:PATH or an address"
+    return f"nothing here is called {given}, and no namespace here has a name; {instead}{unseen}"
 
 
 def _unseen(host: Host, kind: str | None) -> str:

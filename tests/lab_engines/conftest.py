@@ -183,8 +183,6 @@ def podman() -> Iterator[Engine]:
             made.image()
             yield made
         finally:
-            subprocess.run(
-                ("nsenter", f"--net=/run/netns/{made.host}", *made.client, "rm", "-af", "-t0"),
-                capture_output=True,
-                check=False,
-            )
+            for _ in range(2):  # who uses another's namespace goes first
+                rm = (*made.client, "rm", "-af", "-t0")
+                subprocess.run(("nsenter", f"--net=/run/netns/{made.host}", *rm), capture_output=True, check=False)

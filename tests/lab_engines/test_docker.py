@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +15,7 @@ FAR = "192.0.2.2"
 
 
 @pytest.fixture(scope="module")
-def node(docker: Engine) -> Iterator[Engine]:
+def node(docker: Engine) -> Engine:
     """Containers on the default bridge, on two networks of their own, on the host's, on none, on another's."""
     docker.do("network", "create", "one")
     docker.do("network", "create", "two")
@@ -34,7 +33,7 @@ def node(docker: Engine) -> Iterator[Engine]:
         docker.do("run", "-d", "--name", name, *options, "tiny", *program)
     docker.do("create", "--name", "idle", "tiny", "true")
     run("ip", "-n", docker.host, "route", "add", "default", "via", FAR)
-    yield docker
+    return docker
 
 
 def addressed(node: Engine, name: str) -> str:

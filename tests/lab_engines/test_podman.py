@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +13,7 @@ LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
 
 
 @pytest.fixture(scope="module")
-def node(podman: Engine) -> Iterator[Engine]:
+def node(podman: Engine) -> Engine:
     """Two containers on podman's bridge, one beside the first, one of the host's network, one that never ran."""
     for name, *options in (
         ("alpha",),
@@ -29,7 +28,7 @@ def node(podman: Engine) -> Iterator[Engine]:
                 pytest.skip(f"podman runs no container here: {str(error)[-300:]}")
             raise
     podman.do("create", "--name", "idle", "tiny", "true")
-    yield podman
+    return podman
 
 
 def test_containers_by_name(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,13 @@ from netdoctor.facts.host import Missing, NamespaceId
 
 Look = Callable[[Scene], Iterator[Found]]
 
-#: The runtimes; where one container is known to two, the first names it.
-RUNTIMES: tuple[Look, ...] = (docker.look, podman.look, cri.look, lxc.look, nspawn.look)
+
+def asked() -> tuple[Look, ...]:
+    """Ask the engines that take time to answer, and return what listens to all runtimes, in their order.
+
+    Where one container is known to two runtimes, the first names it.
+    """
+    return docker.Asked().look, podman.look, cri.look, lxc.look, nspawn.look
 
 
 class Named(NamedTuple):
@@ -33,9 +38,9 @@ class Named(NamedTuple):
 def named(
     namespaces: Mapping[int, NamespaceId],
     processes: Mapping[int, Iterable[int]],
-    runtimes: Iterable[Look] = RUNTIMES,
+    runtimes: Iterable[Look],
 ) -> Named:
-    """Ask all runtimes who lives in these namespaces; `processes` are the ids of those in each."""
+    """Hear from the runtimes who lives in these namespaces; `processes` are the ids of those in each."""
     scene = Scene(processes)
     placed: dict[int, list[Found]] = {}
     unplaced: list[Container] = []

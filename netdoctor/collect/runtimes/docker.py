@@ -61,31 +61,45 @@ class _Socket(NamedTuple):
     owner: int | None
 
 
-def look(scene: Scene) -> Iterator[Found]:
-    """Yield the containers of all Docker engines whose socket or state is on this machine."""
-    answered = False
-    for at in _sockets(scene):
-        try:
-            found = list(_asked(at, scene))
-        except OSError as error:
-            why = f"{at.path}: {error.strerror or error}"
-            scene.miss(NAMES + "Docker's containers", why, "run netdoctor as root, and see docker info")
-            continue
-        except ValueError:
-            scene.miss(NAMES + "Docker's containers", f"{at.path} answers strangely", "see docker ps")
-            continue
-        answered = answered or os.path.realpath(at.path) == SOCKET
-        yield from found
-    if not answered:
-        yield from on_disk(_data_root(), scene)
+class Asked:
+    """The engines, asked when this is made: a daemon takes as long to answer as it takes to look at all processes."""
+
+    def __init__(self) -> None:
+        self._asked = [(at, _inquiry(at.path)) for at in _sockets()]
+
+    def look(self, scene: Scene) -> Iterator[Found]:
+        """Yield the containers of all Docker engines whose socket or state is on this machine."""
+        answered = False
+        scheme = os.environ.get("DOCKER_HOST", "unix:").partition(":")[0]
+        if scheme != "unix":
+            scene.miss(NAMES + "Docker's containers", f"DOCKER_HOST is {scheme}:…", "give it as unix://PATH")
+        for at, inquiry in self._asked:
+            try:
+                if isinstance(inquiry, OSError):
+                    raise inquiry
+                found = list(_listed(inquiry.answer(LIMIT), at, scene))
+            except OSError as error:
+                why = f"{at.path}: {error.strerror or error}"
+                scene.miss(NAMES + "Docker's containers", why, "run netdoctor as root, and see docker info")
+            except ValueError:
+                scene.miss(NAMES + "Docker's containers", f"{at.path} answers strangely", "see docker ps")
+            else:
+                answered = answered or os.path.realpath(at.path) == SOCKET
+                yield from found
+        if not answered:
+            yield from on_disk(_data_root(), scene)
 
 
-def _sockets(scene: Scene) -> Iterator[_Socket]:
+def _inquiry(path: str) -> engine.Inquiry | OSError:
+    try:
+        return engine.Inquiry(path, "/containers/json?all=1")
+    except OSError as error:
+        return error
+
+
+def _sockets() -> Iterator[_Socket]:
     seen = set()
-    given = os.environ.get("DOCKER_HOST", "")
-    scheme, _, path = given.partition("://")
-    if given and scheme != "unix":
-        scene.miss(NAMES + "Docker's containers", f"DOCKER_HOST is {given[:80]!r}", "give it as unix://PATH")
+    scheme, _, path = os.environ.get("DOCKER_HOST", "").partition("://")
     own = [_Socket(path, None)] if scheme == "unix" else []
     rootless = [_Socket(f"{folder}/docker.sock", uid) for uid, folder in users()]
     for at in (*own, _Socket(SOCKET, None), *rootless):
@@ -95,9 +109,9 @@ def _sockets(scene: Scene) -> Iterator[_Socket]:
             yield at
 
 
-def _asked(at: _Socket, scene: Scene) -> Iterator[Found]:
+def _listed(answer: bytes, at: _Socket, scene: Scene) -> Iterator[Found]:
     inspected = 0
-    for listed in each(engine.get(at.path, "/containers/json?all=1", LIMIT), _Listed):
+    for listed in each(answer, _Listed):
         container = _container(listed.Id, listed.Names or [], listed.State, listed.Labels or {})
         if container is None:
             continue

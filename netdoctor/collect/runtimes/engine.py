@@ -13,17 +13,32 @@ class EngineError(OSError):
     """The engine did not answer as one."""
 
 
-def get(path: str, resource: str, limit: int, patience: float = PATIENCE) -> bytes:
-    """Return what the engine at the socket `path` answers for `resource`. Raises OSError.
+class Inquiry:
+    """A question that an engine has been asked. Raises OSError where it cannot be reached.
 
-    http.client would read it as well; importing it costs more than the whole conversation.
+    http.client would read the answer as well; importing it costs more than the whole conversation.
     """
-    deadline = time.monotonic() + patience
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(patience)
-        connection.connect(path)
-        connection.sendall(f"GET {resource} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-        return _body(_received(connection, limit, deadline))
+
+    def __init__(self, path: str, resource: str, patience: float = PATIENCE) -> None:
+        self._deadline = time.monotonic() + patience
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            self._connection.settimeout(patience)
+            self._connection.connect(path)
+            self._connection.sendall(f"GET {resource} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+        except OSError:
+            self._connection.close()
+            raise
+
+    def answer(self, limit: int) -> bytes:
+        """Wait for the answer and return its body, of `limit` bytes at most. Raises OSError."""
+        with self._connection:
+            return _body(_received(self._connection, limit, self._deadline))
+
+
+def get(path: str, resource: str, limit: int) -> bytes:
+    """Return what the engine at the socket `path` answers for `resource`. Raises OSError."""
+    return Inquiry(path, resource).answer(limit)
 
 
 def _received(connection: socket.socket, limit: int, deadline: float) -> bytes:

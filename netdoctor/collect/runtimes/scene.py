@@ -26,6 +26,7 @@ NS_GET_OWNER_UID = 0xB704
 
 _ID = re.compile(rb"[/-]([0-9a-f]{64})(?=[./\n]|$)")
 _POD = re.compile(rb"pod([0-9a-f]{8}(?:[-_][0-9a-f]{4}){3}[-_][0-9a-f]{12}|[0-9a-f]{32})[./\n]")
+_ANY = re.compile(rb"[0-9a-f]{64}|/lxc|kubepods")
 _LXC = re.compile(rb"/(?:lxc\.payload[./]|lxc/)([^/\n]+)")
 
 
@@ -67,7 +68,7 @@ class Scene:
         """The processes that are in a container's control group, in the order of their ids."""
         found = {}
         for pid in sorted(self._inodes):
-            member = membership(read(f"{self._proc}/{pid}/cgroup", 65536))
+            member = membership(_control_groups(f"{self._proc}/{pid}/cgroup"))
             if member is not None:
                 found[pid] = member
         return found
@@ -95,11 +96,27 @@ class Scene:
         return self._inodes.get(pid)
 
 
+def _control_groups(path: str) -> bytes:
+    """Read a /proc/PID/cgroup, without what makes `read` slower: there is one for every process."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        return os.read(fd, 65536)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
 def membership(text: bytes) -> Membership | None:
     """Return what a /proc/PID/cgroup says (cgroups(7); versions 1 and 2, both drivers), or None: nothing of containers.
 
     The innermost container counts. The monitors of podman and CRI-O are in groups with an id as well, and no members.
     """
+    if not _ANY.search(text):
+        return None
     for line in text.splitlines():
         ids, pod, lxc = _ID.findall(line), _POD.search(line), _LXC.search(line)
         if not (ids or pod or lxc) or b"-conmon-" in line:
