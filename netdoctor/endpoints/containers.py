@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from netdoctor.endpoints.hosts import at_host
 from netdoctor.facts.containers import RUNTIMES, Container
 from netdoctor.facts.host import Host, NamespaceId
 
@@ -84,12 +85,16 @@ def _distinct(found: Iterable[Match]) -> list[Match]:
 
 def exact_forms(found: list[Match]) -> list[str]:
     """Return a form for each match that means it and no other of them, and says where it is stopped."""
-    forms = [match.form for match in found]
+    forms = [_on_its_host(match, match.form) for match in found]
     return [
-        (match.container.exact if forms.count(match.form) > 1 else match.form)
+        (_on_its_host(match, match.container.exact) if forms.count(form) > 1 else form)
         + (f" ({match.container.state})" if match.known is None else "")
-        for match in found
+        for match, form in zip(found, forms, strict=True)
     ]
+
+
+def _on_its_host(match: Match, form: str) -> str:
+    return form if match.known is None else at_host(match.known, form)
 
 
 def names(host: Host, kind: str | None) -> set[str]:

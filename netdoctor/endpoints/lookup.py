@@ -176,8 +176,7 @@ def _forms(named: Sequence[NamespaceId], contained: Sequence[Match], text: str |
     forms = [] if contained else [at_host(ns, text) if text is not None else exact_form(ns) for ns in named]
     if len(set(forms)) < len(named) or not forms or "@" not in forms[0]:
         forms = [exact_form(ns, text) for ns in named]
-    told = zip(contained, containers.exact_forms(list(contained)), strict=True)
-    forms += [form if match.known is None else at_host(match.known, form) for match, form in told]
+    forms += containers.exact_forms(list(contained))
     return ", ".join(sorted(forms))
 
 
