@@ -13,7 +13,7 @@ from netdoctor.collect.namespace import LiveNamespace
 from netdoctor.collect.namespaces import Search
 from netdoctor.collect.nsenter import VanishedError
 from netdoctor.collect.nsids import Peers
-from netdoctor.collect.runtimes import asked, named
+from netdoctor.collect.runtimes import Runtimes
 from netdoctor.facts.containers import Container
 from netdoctor.facts.host import Missing, Namespace, NamespaceId
 
@@ -87,9 +87,9 @@ class LiveHost:
 
     def _known(self) -> dict[int, NamespaceId]:
         if self._found is None:
-            runtimes = asked()
+            runtimes = Runtimes()
             found = self._search.look()
-            self._found, self._unplaced, missing = named(found, self._search.processes(), runtimes)
+            self._found, self._unplaced, missing = runtimes.named(found, self._search.processes())
             for part in missing:
                 self.note(part)
         return self._found

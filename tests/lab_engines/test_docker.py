@@ -7,6 +7,7 @@ import shlex
 import pytest
 
 from netdoctor.cli import main
+from netdoctor.collect.live import LiveHost
 from netdoctor.snapshot import load
 
 from .conftest import Engine, run
@@ -172,3 +173,21 @@ def test_a_snapshot_knows_the_same_names(
     code, report, _ = node.ask(monkeypatch, "why-no-ping", "alpha", "gamma", "--snapshot", file, "--redact")
     assert code == 1
     assert "alpha" not in str(report)
+
+
+def test_the_namespaces_that_swarm_hides_are_shown_by_their_networks(
+    node: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.do("swarm", "init", "--advertise-addr", "192.0.2.1", "--listen-addr", "192.0.2.1:2377")
+    try:
+        node.do("network", "create", "-d", "overlay", "--attachable", "backend")
+        node.do("run", "-d", "--name", "worker", "--network", "backend", "tiny", "sleep", "600")
+        monkeypatch.setenv("DOCKER_HOST", node.environment["DOCKER_HOST"])
+        with LiveHost() as host:
+            own = [known for known in host.namespaces() if any(str(node.folder) in path for path in known.paths)]
+        labels = {known.label for known in own}
+        assert {"worker", "Docker's overlay network backend", "Docker's ingress"} <= labels
+        assert "Docker's load balancer of network backend" in labels
+    finally:
+        node.do("rm", "-f", "worker")
+        node.do("swarm", "leave", "--force")

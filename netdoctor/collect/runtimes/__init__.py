@@ -11,20 +11,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from netdoctor.collect.runtimes import cri, docker, lxc, nspawn, podman
+from netdoctor.collect.runtimes import cri, docker, docker_networks, lxc, nspawn, podman
 from netdoctor.collect.runtimes.scene import Found, Scene
 from netdoctor.facts.containers import Container
 from netdoctor.facts.host import Missing, NamespaceId
 
 Look = Callable[[Scene], Iterator[Found]]
-
-
-def asked() -> tuple[Look, ...]:
-    """Ask the engines that take time to answer, and return what listens to all runtimes, in their order.
-
-    Where one container is known to two runtimes, the first names it.
-    """
-    return docker.Asked().look, podman.look, cri.look, lxc.look, nspawn.look
 
 
 class Named(NamedTuple):
@@ -35,12 +27,31 @@ class Named(NamedTuple):
     missing: tuple[Missing, ...]
 
 
+class Runtimes:
+    """All runtimes; the engines that take time to answer are asked when this is made."""
+
+    def __init__(self) -> None:
+        self._docker = docker.Asked()
+        self._looks: tuple[Look, ...] = (self._docker.look, podman.look, cri.look, lxc.look, nspawn.look)
+
+    def named(self, namespaces: Mapping[int, NamespaceId], processes: Mapping[int, Iterable[int]]) -> Named:
+        """Say who lives in these namespaces, and what for those are in which nobody does."""
+        found = named(namespaces, processes, self._looks)
+        shown = dict(found.namespaces)
+        for inode, purpose in docker_networks.purposes(shown, self._docker.sockets()):
+            shown[inode] = replace(shown[inode], purpose=purpose)
+        return found._replace(namespaces=shown)
+
+
 def named(
     namespaces: Mapping[int, NamespaceId],
     processes: Mapping[int, Iterable[int]],
     runtimes: Iterable[Look],
 ) -> Named:
-    """Hear from the runtimes who lives in these namespaces; `processes` are the ids of those in each."""
+    """Hear from the runtimes who lives in these namespaces; `processes` are the ids of those in each.
+
+    Where one container is known to two runtimes, the first names it.
+    """
     scene = Scene(processes)
     placed: dict[int, list[Found]] = {}
     unplaced: list[Container] = []

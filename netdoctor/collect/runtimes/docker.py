@@ -67,6 +67,10 @@ class Asked:
     def __init__(self) -> None:
         self._asked = [(at, _inquiry(at.path)) for at in _sockets()]
 
+    def sockets(self) -> list[str]:
+        """The sockets at which an engine could be asked."""
+        return [at.path for at, inquiry in self._asked if not isinstance(inquiry, OSError)]
+
     def look(self, scene: Scene) -> Iterator[Found]:
         """Yield the containers of all Docker engines whose socket or state is on this machine."""
         answered = False
