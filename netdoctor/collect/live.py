@@ -94,6 +94,10 @@ class LiveHost:
                 self.note(part)
         return self._found
 
+    def processes(self, inode: int) -> list[int]:
+        """Return the ids of the processes seen in a namespace."""
+        return self._search.processes().get(inode, [])
+
     @property
     def unplaced(self) -> tuple[Container, ...]:
         """See `Host.unplaced`."""

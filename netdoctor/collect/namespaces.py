@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from netdoctor.collect.nsenter import CLONE_NEWNET, HOME, home_inode
-from netdoctor.facts.host import Missing, NamespaceId, Process
+from netdoctor.facts.host import Missing, NamespaceId
+from netdoctor.facts.processes import Process
 
 NAMED = ("/run/netns", "/var/run/netns")
 #: Processes shown of a namespace; reading the name of every process would cost more than finding the namespace.

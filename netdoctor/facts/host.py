@@ -16,6 +16,7 @@ from netdoctor.facts.connections import Entry
 from netdoctor.facts.containers import Container, label_of, made_up
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.links import Link, Record
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     Address,
     BridgeVlan,
@@ -52,13 +53,6 @@ class Missing(Record, frozen=True):
     what: str
     why: str
     how_to_get_it: str
-
-
-class Process(Record, frozen=True):
-    """A process that lives in a namespace."""
-
-    pid: int
-    name: str
 
 
 class NamespaceId(Record, frozen=True):
@@ -220,6 +214,9 @@ class Namespace(Protocol):
 
     def sockets(self) -> tuple[Socket, ...] | None:
         """The TCP sockets that listen and the UDP sockets that are bound; None where they cannot be seen."""
+
+    def holder(self, item: Socket) -> Process | None:
+        """A process that has this socket open, or None where none is seen."""
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """The tracked connections that packets of `proto` from `src` to `dst` belong to, in either direction."""

@@ -15,6 +15,7 @@ from netdoctor.facts.containers import Container
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     Address,
     BridgeVlan,
@@ -262,6 +263,10 @@ class LaidOver:
     def sockets(self) -> tuple[Socket, ...] | None:
         """See `Namespace.sockets`."""
         return self._base.sockets()
+
+    def holder(self, item: Socket) -> Process | None:
+        """See `Namespace.holder`."""
+        return self._base.holder(item)
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""

@@ -19,6 +19,7 @@ from netdoctor.facts.host import (
     prefix_bits,
 )
 from netdoctor.facts.links import Link, Record
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     TABLES,
     Address,
@@ -222,6 +223,10 @@ class TableNamespace:
     def sockets(self) -> tuple[Socket, ...] | None:
         """See `Namespace.sockets`."""
         return self._facts.sockets
+
+    def holder(self, item: Socket) -> Process | None:
+        """See `Namespace.holder`."""
+        return item.holder
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""

@@ -55,6 +55,7 @@ KINDS = {
     "Neighbour.state": "kept",
     "NextHop.gateway": "ip",
     "NexthopObject.gateway": "ip",
+    "Process.command": "process",
     "Process.name": "process",
     "Route.prefsrc": "ip",
     "Route.type": "kept",

@@ -54,6 +54,8 @@ class Redaction:
                 self.names.whole_name(name, "ns")
             for held in facts.id.containers:
                 self._record(held)
+            for item in facts.sockets or ():
+                self._value(item.holder, "process")
 
     def of(self, record: T) -> T:
         """Return a record (a snapshot, a namespace's facts, a report, an end of a question) with all texts replaced."""

@@ -157,6 +157,19 @@ def pair_of(node: Engine, name: str) -> str:
     return run("ip", "-n", node.host, "-o", "link").partition(f"\n{other}: ")[2].partition("@")[0]
 
 
+def test_who_listens_elsewhere_is_named(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.do("run", "-d", "--name", "inward", "tiny", "httpd", "-f", "-p", "127.0.0.1:80")
+    asked = ("why-no-connect", "alpha", "inward", "--tcp", "80")
+    code, report, _ = node.ask(monkeypatch, *asked)
+    assert code == 1
+    [cause] = report["causes"]
+    assert cause["code"] == "SYS011"
+    assert f"held by pid {node.pid('inward')} (httpd), started as `httpd -f -p 127.0.0.1:80`." in cause["explanation"]
+    file = str(node.folder / "inward.json")
+    assert main(["snapshot", "-o", file]) == 0
+    assert node.ask(monkeypatch, *asked, "--snapshot", file)[1]["causes"] == report["causes"]
+
+
 def test_a_snapshot_knows_the_same_names(
     node: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

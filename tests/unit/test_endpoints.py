@@ -4,8 +4,9 @@ import pytest
 
 from netdoctor.endpoints import Request, resolve
 from netdoctor.errors import Undecidable, UsageError
-from netdoctor.facts.host import Missing, Namespace, NamespaceFacts, NamespaceId, Process
+from netdoctor.facts.host import Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import IFF_LOOPBACK, IFF_UP, Link
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import AF_INET, AF_INET6, Address
 from netdoctor.facts.tables import TableHost
 from netdoctor.question import Question

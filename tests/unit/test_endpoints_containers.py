@@ -15,7 +15,9 @@ from netdoctor.facts.containers import Container
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import IFF_UP, Link
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import AF_INET, Address
+from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import TableHost
 from netdoctor.redact.redaction import Redaction
 from netdoctor.snapshot import save, snapshot_host, take
@@ -153,6 +155,20 @@ def test_names_are_redacted_alike_in_facts_questions_and_reports() -> None:
         assert there.given != given
     text = str(hidden)
     assert not [word for word in ("db-0", "shop", "2" * 12, CNI, "blue") if word in text]
+
+
+def test_who_holds_a_socket_is_redacted_alike_in_facts_and_sentences() -> None:
+    held = Process(7, "acmed", "/opt/acme/acmed --listen 10.0.0.2:8080 --token s3cr3t")
+    facts = replace(SPACES[1], sockets=(Socket("tcp", AF_INET, "127.0.0.1", 80, holder=held),))
+    redaction = Redaction((facts,), b"k" * 40)
+    [hidden] = redaction.of(facts).sockets or ()
+    assert hidden.holder is not None
+
+    def said(process: Process) -> str:
+        return f"held by pid {process.pid} ({process.name}), started as `{process.command}`."
+
+    assert redaction.prose(said(held)) == said(hidden.holder)
+    assert not [word for word in ("acme", "s3cr3t", "10.0.0.2") if word in said(hidden.holder)]
 
 
 RULES = """\
