@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.netdoctor-ready
 
-.PHONY: help demo test test-vm fuzz check bench schema record venv tools clean
+.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines clean
 
 help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
@@ -22,7 +22,7 @@ demo: tools venv
 	if [ $$code -eq 1 ]; then echo 'demo: the fault was found (exit code 1: unreachable, diagnosed).' >&2; exit 0; fi; \
 	echo "demo: expected exit code 1, got $$code" >&2; exit 1
 
-test: tools venv
+test: tools engines venv
 	$(BIN)/python -m pytest
 
 # VLAN filtering of bridges and the like, which the kernel at hand may lack; emulated in software, so it takes minutes.
@@ -75,6 +75,14 @@ tools:
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
 	[ -x /usr/sbin/sshd ] || missing="$$missing openssh-server"; \
+	[ -z "$$missing" ] || $(call apt,$$missing)
+
+# Container engines for the tests that run some: an engine that somebody installed already stays as it is.
+engines:
+	@missing=''; \
+	command -v dockerd >/dev/null || missing="$$missing docker.io"; \
+	command -v podman >/dev/null || missing="$$missing podman netavark"; \
+	command -v busybox >/dev/null || missing="$$missing busybox-static"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 clean:

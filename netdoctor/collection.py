@@ -79,7 +79,7 @@ def host_of_all(found: list[Found]) -> Host:
         return snapshot_host(found[0].snapshot)
     names = _names(found)
     return Fleet(
-        Member(name, one.snapshot.namespaces, one.snapshot.missing)
+        Member(name, one.snapshot.namespaces, one.snapshot.missing, one.snapshot.unplaced)
         for name, one in zip(names, found, strict=True)
     )
 

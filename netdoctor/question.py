@@ -9,7 +9,8 @@ class End(Record, frozen=True):
     """A resolved endpoint.
 
     `inode` is its namespace (None for an address that nobody visible owns), `address` what is pinged or pinged from
-    (None where none was found), `interface` the device that carries it. `kind` is netns, pid, host or address.
+    (None where none was found), `interface` the device that carries it. `kind` is netns, pid, host, address, service,
+    pod, or a container's runtime.
     """
 
     given: str

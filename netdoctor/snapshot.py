@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from netdoctor import __version__, document
+from netdoctor.facts.containers import Container
 from netdoctor.facts.host import Host, Missing, NamespaceFacts
 from netdoctor.facts.links import Record
 from netdoctor.facts.tables import TableHost
@@ -39,7 +40,10 @@ class SnapshotTool(Record, frozen=True):
 
 
 class Snapshot(Record, frozen=True, omit_defaults=False):
-    """One host at one moment. `created` is RFC 3339 in UTC, `kernel` the release of the kernel it ran."""
+    """One host at one moment. `created` is RFC 3339 in UTC, `kernel` the release of the kernel it ran.
+
+    `unplaced` are the containers that are in none of the namespaces.
+    """
 
     schema: str
     tool: SnapshotTool
@@ -48,6 +52,7 @@ class Snapshot(Record, frozen=True, omit_defaults=False):
     kernel: str
     namespaces: tuple[NamespaceFacts, ...]
     missing: tuple[Missing, ...] = ()
+    unplaced: tuple[Container, ...] = ()
 
 
 def take(host: Host, kernel: str | None = None) -> Snapshot:
@@ -70,6 +75,7 @@ def take(host: Host, kernel: str | None = None) -> Snapshot:
         kernel=os.uname().release if kernel is None else kernel,
         namespaces=tuple(facts),
         missing=host.missing,
+        unplaced=host.unplaced,
     )
 
 
@@ -117,7 +123,7 @@ def decode(data: bytes, name: str = "the snapshot") -> Snapshot:
 
 def snapshot_host(snapshot: Snapshot) -> TableHost:
     """Return the host that a snapshot recorded, to be asked like a live one."""
-    return TableHost(snapshot.host, snapshot.namespaces, snapshot.missing)
+    return TableHost(snapshot.host, snapshot.namespaces, snapshot.missing, snapshot.unplaced)
 
 
 def snapshot_schema() -> dict[str, Any]:

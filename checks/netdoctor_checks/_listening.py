@@ -54,6 +54,16 @@ def bound(case: Case, at: Place, sockets: Iterable[Socket]) -> str:
     return " and ".join(dict.fromkeys(said))
 
 
+def held_by(case: Case, at: Place, sockets: Iterable[Socket]) -> str:
+    """Who has the sockets open, as a sentence with a blank after it; empty where it is not known."""
+    found = (case.ns(at).holder(item) for item in sockets)
+    who = next((process for process in found if process is not None), None)
+    if who is None:
+        return ""
+    started = f", started as `{who.command}`" if who.command else ""
+    return f"The socket is held by pid {who.pid} ({who.name}){started}. "
+
+
 def shown(case: Case, end: NotListening, statement: str) -> Proof:
     """The statement, and the ss(8) command that shows the sockets on that port."""
     options = "-ltn" if end.proto == "tcp" else "-lun"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netdoctor.case import Case
 from netdoctor.check import Finding, check
 from netdoctor.kernel.endings import NotListening
-from netdoctor_checks._listening import bound, place, port_name, refusal, shown
+from netdoctor_checks._listening import bound, held_by, place, port_name, refusal, shown
 
 
 @check("SYS011")
@@ -39,7 +39,8 @@ def listener_bound_elsewhere(end: NotListening, case: Case) -> Finding | None:
     return Finding(
         f"{here} listens on {port} for {to} only, not for {end.packet.dst}",
         f"The packet reaches {here}, and no socket takes it: {refusal(end)}. What is bound to {port} is there for {to} "
-        "only; the program has to be told to listen on 0.0.0.0, or on the address asked for.",
+        f"only. {held_by(case, end.at, end.near)}The program has to be told to listen on 0.0.0.0, or on the address "
+        "asked for.",
         place(end),
         (shown(case, end, f"what is bound to {port} is there for {to} only"),),
     )

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from netdoctor.snapshot import Snapshot
 
 ENDPOINTS = """endpoints:
-  NAME                a named network namespace
-  netns:NAME_OR_PATH  the same, or the file of a namespace
+  NAME                a container, a pod (NAME or NAMESPACE/NAME) or a named network namespace
+  docker:NAME         that container; also podman:, cri:, lxc:, nspawn:
+  pod:NAMESPACE/NAME  that pod
+  netns:NAME_OR_PATH  a named network namespace, or the file of one
   pid:N               the namespace of a process
   host                the host's own namespace
   an address          as SRC: the namespace that owns it; as DST: that address, whoever owns it
+  svc:NAMESPACE/NAME  as DST: a Kubernetes Service, with :PORT where it has several
   ANY@HOST            the same, on that host of those in the snapshots
 
 Exit codes: 0 reachable, 1 unreachable, 2 usage, 3 unknown, 70 a bug in netdoctor, 130 interrupted.

@@ -13,6 +13,8 @@ from netdoctor.collect.namespace import LiveNamespace
 from netdoctor.collect.namespaces import Search
 from netdoctor.collect.nsenter import VanishedError
 from netdoctor.collect.nsids import Peers
+from netdoctor.collect.runtimes import Runtimes
+from netdoctor.facts.containers import Container
 from netdoctor.facts.host import Missing, Namespace, NamespaceId
 
 
@@ -23,6 +25,7 @@ class LiveHost:
         self.pool = Pool()
         self._search = Search()
         self._found: dict[int, NamespaceId] | None = None
+        self._unplaced: tuple[Container, ...] = ()
         self._searched_deeper = False
         self._namespaces: dict[int, LiveNamespace | None] = {}
         self._peers = Peers(self._search.host)
@@ -84,8 +87,22 @@ class LiveHost:
 
     def _known(self) -> dict[int, NamespaceId]:
         if self._found is None:
-            self._found = self._search.look()
+            runtimes = Runtimes()
+            found = self._search.look()
+            self._found, self._unplaced, missing = runtimes.named(found, self._search.processes())
+            for part in missing:
+                self.note(part)
         return self._found
+
+    def processes(self, inode: int) -> list[int]:
+        """Return the ids of the processes seen in a namespace."""
+        return self._search.processes().get(inode, [])
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """See `Host.unplaced`."""
+        self._known()
+        return self._unplaced
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""

@@ -22,12 +22,14 @@ from netdoctor.collect.fib import Fib
 from netdoctor.collect.firewall import read_ipsets, read_whole_firewall
 from netdoctor.collect.firewall.live import LiveFirewall
 from netdoctor.collect.netlink import Dump
+from netdoctor.collect.processes import Holders
 from netdoctor.collect.rulesets import read_rulesets
 from netdoctor.collect.sockets import read_sockets
 from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, canonical, longest_first
 from netdoctor.facts.links import Link
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     AF_INET,
     AF_INET6,
@@ -62,6 +64,9 @@ class Owner(Protocol):
 
     def resolve(self, namespace: NamespaceId, nsid: int) -> int | None:
         """Return the inode that `nsid` stands for in `namespace`."""
+
+    def processes(self, inode: int) -> list[int]:
+        """Return the ids of the processes seen in a namespace."""
 
 
 class LiveNamespace:
@@ -325,6 +330,14 @@ class LiveNamespace:
             self._host.note_failure(f"the sockets of {self._id.label}", error)
             return None
 
+    def holder(self, item: Socket) -> Process | None:
+        """See `Namespace.holder`."""
+        return self._holders.of(item)
+
+    @cached_property
+    def _holders(self) -> Holders:
+        return Holders(self._host.processes(self._id.inode))
+
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""
         return self._noted("tracked connections", lambda access, _: (read_connections(access, proto, src, dst), ()))
@@ -370,7 +383,7 @@ class LiveNamespace:
             rulesets=self.rulesets(),
             firewall=self._noted("the firewall rules", read_whole_firewall),
             ipsets=self.ipsets(),
-            sockets=self.sockets(),
+            sockets=self._holders.told(self.sockets()),
             connections=self._noted("tracked connections", read_all_connections),
             sysctls={name: value for name, value in values.items() if value is not None},
             nsids=self._nsids(),

@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from netdoctor.collect.nsenter import CLONE_NEWNET, HOME, home_inode
-from netdoctor.facts.host import Missing, NamespaceId, Process
+from netdoctor.facts.host import Missing, NamespaceId
+from netdoctor.facts.processes import Process
 
 NAMED = ("/run/netns", "/var/run/netns")
 #: Processes shown of a namespace; reading the name of every process would cost more than finding the namespace.
@@ -84,6 +85,10 @@ class Search:
                 new.setdefault(inode, Sighting()).add_path(path)
         self._seen.update(new)
         return self._records(new)
+
+    def processes(self) -> dict[int, list[int]]:
+        """Return the ids of the processes seen in each namespace."""
+        return {inode: sighting.pids for inode, sighting in self._seen.items()}
 
     def _records(self, seen: dict[int, Sighting]) -> dict[int, NamespaceId]:
         return {inode: sighting.record(inode, self.host) for inode, sighting in seen.items()}

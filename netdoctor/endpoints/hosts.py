@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from netdoctor.errors import UsageError
+from netdoctor.facts.containers import Container
 from netdoctor.facts.fleet import fleet_of, host_of
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceId
 
@@ -20,6 +21,12 @@ class OneOf:
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
         return self._host.missing
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """See `Host.unplaced`: of this host alone."""
+        fleet = fleet_of(self._host)
+        return next((one.unplaced for one in fleet.members if one.name == self.name), ()) if fleet else ()
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""

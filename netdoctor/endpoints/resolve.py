@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from netdoctor.endpoints import addresses
+from netdoctor.endpoints import addresses, services
 from netdoctor.endpoints.hosts import narrowed
 from netdoctor.endpoints.lookup import InodeAt, exact_form, find, nowhere
 from netdoctor.errors import UsageError
@@ -42,7 +42,7 @@ def resolve(host: Host, request: Request, inode_at: InodeAt = nowhere) -> Questi
     """
     source = _source(host, request.source, inode_at)
     source_ns = _namespace(host, source)
-    destination, given = _destination(host, request.destination, source, inode_at)
+    destination, given = _destination(host, request, source, inode_at)
     family = _family(host, request, destination, given)
     if given is None or given == addresses.parse(narrowed(host, request.source)[1]):
         _refuse_same(source, destination)
@@ -80,25 +80,46 @@ def _chosen_by_kernel(host: Host, owner: NamespaceId, given: addresses.Given) ->
 
 
 def _destination(
-    host: Host, given: str, source: End, inode_at: InodeAt
+    host: Host, request: Request, source: End, inode_at: InodeAt
 ) -> tuple[End, addresses.Given | None]:
     """Return the destination, and the address where one was given instead of a name."""
+    given = request.destination
     there, text = narrowed(host, given)
-    address = addresses.parse(text)
+    service = services.find(there, given, text.removeprefix("svc:")) if text.startswith("svc:") else []
+    address = addresses.parse(_service_address(service, request) if service else text)
     if address is None:
         return find(host, given, inode_at), None
+    kind, plain = ("service", service[0].service) if service else ("address", address.text)
     if address.text.startswith("127.") or address.text == "::1":
         # Every namespace owns it; the one that is meant is the sender's.
         return End(given, "address", address.text, source.inode, address.text, "lo"), address
     found = addresses.owners(there, address.text)
     if len(found) != 1:
-        return End(
-            given, "address", address.text, None, address.text, address.zone, _owners_note(found)
-        ), address
+        note = None if service else _owners_note(found)
+        return End(given, kind, plain, None, address.text, address.zone, note), address
     owner, entry = found[0]
     namespace = host.namespace(owner.inode)
     name = addresses.interface_name(namespace, entry.ifindex) if namespace else None
-    return End(given, "address", address.text, owner.inode, address.text, name), address
+    return End(given, kind, plain, owner.inode, address.text, name), address
+
+
+def _service_address(ports: list[services.Port], request: Request) -> str:
+    """Return the address of a Service, of the family asked for where it has both. Raises UsageError."""
+    given = request.destination
+    wanted = request.family or AF_INET
+    of_family = [port for port in ports if (AF_INET6 if ":" in port.address else AF_INET) == wanted]
+    found = sorted({port.address for port in of_family or ports})
+    if len(found) > 1:
+        raise UsageError(f"{given}: the rules name several addresses of this Service: {', '.join(found)}")
+    asked = (request.protocol, request.port)
+    if (
+        ":" in given.removeprefix("svc:")
+        and request.port
+        and asked not in {(p.proto, p.number) for p in ports}
+    ):
+        right = ", ".join(sorted({f"--{port.proto} {port.number}" for port in ports}))
+        raise UsageError(f"{given} is asked with {right}, not with --{request.protocol} {request.port}")
+    return found[0]
 
 
 def _owners_note(found: list[tuple[NamespaceId, Address]]) -> str:
@@ -136,7 +157,8 @@ def _with_address(host: Host, end: End, source: Namespace | None, family: int) -
     choice = addresses.choose(source, namespace, family)
     if choice is None:
         return msgspec.structs.replace(end, note=f"no {FAMILY_NAMES[family]} address was found")
-    return msgspec.structs.replace(end, address=choice.address, interface=choice.interface, note=choice.note)
+    note = "; ".join(filter(None, (end.note, choice.note))) or None
+    return msgspec.structs.replace(end, address=choice.address, interface=choice.interface, note=note)
 
 
 def _fixed(source: End, namespace: Namespace | None, given: str, family: int) -> End:

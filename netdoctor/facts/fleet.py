@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 from msgspec.structs import replace
 
 from netdoctor.facts import wires
+from netdoctor.facts.containers import Container
 from netdoctor.facts.host import Host, Missing, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Record
 from netdoctor.facts.overlay import OverlayHost
@@ -33,7 +35,7 @@ class JoinedId(NamespaceId, frozen=True):
     @property
     def plain(self) -> str:
         """The name a person would use on its own host."""
-        return NamespaceId(self.own, self.names, self.paths, self.processes, self.is_host).label
+        return NamespaceId(self.own, **_beside_inode(self)).label
 
     @property
     def label(self) -> str:
@@ -47,6 +49,7 @@ class Member(Record, frozen=True):
     name: str
     namespaces: tuple[NamespaceFacts, ...]
     missing: tuple[Missing, ...] = ()
+    unplaced: tuple[Container, ...] = ()
 
 
 class Fleet(TableHost):
@@ -63,7 +66,8 @@ class Fleet(TableHost):
             for member in self.members
             for part in member.missing
         )
-        super().__init__(", ".join(names), facts, missing)
+        unplaced = tuple(held for member in self.members for held in member.unplaced)
+        super().__init__(", ".join(names), facts, missing, unplaced)
 
     @cached_property
     def wires(self) -> wires.Wires:
@@ -81,18 +85,15 @@ def _renumbered(members: tuple[Member, ...]) -> Iterable[NamespaceFacts]:
     for number, member in enumerate(members):
         for facts in member.namespaces:
             old = facts.id
-            known = JoinedId(
-                keys[number, old.inode],
-                old.names,
-                old.paths,
-                old.processes,
-                old.is_host,
-                member.name,
-                old.inode,
-                count[old.label] > 1,
-            )
+            joined: dict[str, Any] = {"host": member.name, "own": old.inode, "shared": count[old.label] > 1}
+            known = JoinedId(keys[number, old.inode], **_beside_inode(old), **joined)
             nsids = {nsid: keys[number, to] for nsid, to in facts.nsids.items() if (number, to) in keys}
             yield replace(facts, id=known, nsids=nsids)
+
+
+def _beside_inode(known: NamespaceId) -> dict[str, Any]:
+    """What a host knows of a namespace beside its inode."""
+    return {field: getattr(known, field) for field in NamespaceId.__struct_fields__[1:]}
 
 
 def fleet_of(host: Host) -> Fleet | None:

@@ -13,8 +13,10 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from netdoctor.facts.connections import Entry
+from netdoctor.facts.containers import Container, label_of, made_up
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.links import Link, Record
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     Address,
     BridgeVlan,
@@ -53,17 +55,12 @@ class Missing(Record, frozen=True):
     how_to_get_it: str
 
 
-class Process(Record, frozen=True):
-    """A process that lives in a namespace."""
-
-    pid: int
-    name: str
-
-
 class NamespaceId(Record, frozen=True):
-    """How a namespace is known: inode (its identity), the names of its files, and processes living in it.
+    """How a namespace is known: inode (its identity), the names of its files, processes and containers living in it.
 
     `paths` are files that open it (/run/netns/NAME, a bind mount, /proc/PID/ns/net); `names` are named namespaces.
+    Of several containers the one that the namespace was made for comes first. `purpose` says what a namespace without
+    processes is for, where a runtime tells.
     """
 
     inode: int
@@ -71,14 +68,23 @@ class NamespaceId(Record, frozen=True):
     paths: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
     is_host: bool = False
+    containers: tuple[Container, ...] = ()
+    purpose: str | None = None
 
     @property
     def label(self) -> str:
-        """The name a person would use: the namespace's own, `host`, else a process in it, else the inode."""
-        if self.names:
-            return self.names[0]
+        """The name a person would use: one given by a person, `host`, a pod or container in it, else what is known."""
+        given = next((name for name in self.names if not made_up(name)), None)
+        if given is not None:
+            return given
         if self.is_host:
             return "host"
+        if contained := label_of(self.containers):
+            return contained
+        if self.purpose is not None:
+            return self.purpose
+        if self.names:
+            return self.names[0]
         if self.processes:
             first = self.processes[0]
             return f"pid {first.pid} ({first.name})"
@@ -209,6 +215,9 @@ class Namespace(Protocol):
     def sockets(self) -> tuple[Socket, ...] | None:
         """The TCP sockets that listen and the UDP sockets that are bound; None where they cannot be seen."""
 
+    def holder(self, item: Socket) -> Process | None:
+        """A process that has this socket open, or None where none is seen."""
+
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """The tracked connections that packets of `proto` from `src` to `dst` belong to, in either direction."""
 
@@ -229,6 +238,10 @@ class Host(Protocol):
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """All namespaces found."""
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """The containers that are in none of the namespaces: stopped, or running where it cannot be seen."""
 
     def namespace(self, inode: int) -> Namespace | None:
         """The facts of one namespace, or None if it is not known (any more)."""

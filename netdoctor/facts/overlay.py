@@ -11,9 +11,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from netdoctor.facts.connections import Entry
+from netdoctor.facts.containers import Container
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import Host, Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     Address,
     BridgeVlan,
@@ -262,6 +264,10 @@ class LaidOver:
         """See `Namespace.sockets`."""
         return self._base.sockets()
 
+    def holder(self, item: Socket) -> Process | None:
+        """See `Namespace.holder`."""
+        return self._base.holder(item)
+
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""
         found = self._base.connections(proto, src, dst)
@@ -292,6 +298,11 @@ class OverlayHost:
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
         return self.base.missing
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """See `Host.unplaced`."""
+        return self.base.unplaced
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Record
+from netdoctor.facts.processes import Process
 
 
 class Socket(Record, frozen=True):
@@ -10,6 +11,7 @@ class Socket(Record, frozen=True):
 
     `address` is 0.0.0.0 or :: where any will do; `v6only` shuts IPv4 out of a :: socket. `backlog` is how many
     connections may wait to be accepted and `queued` how many do (TCP). `ifindex` is the device it is bound to, or 0.
+    `holder` is a process that has it open, in facts that were recorded; see `Namespace.holder`.
     """
 
     proto: str
@@ -23,6 +25,7 @@ class Socket(Record, frozen=True):
     ifindex: int = 0
     uid: int = 0
     inode: int = 0
+    holder: Process | None = None
 
     @property
     def wildcard(self) -> bool:

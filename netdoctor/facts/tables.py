@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import TypeVar
 
 from netdoctor.facts.connections import Entry
+from netdoctor.facts.containers import Container
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.host import (
     Missing,
@@ -18,6 +19,7 @@ from netdoctor.facts.host import (
     prefix_bits,
 )
 from netdoctor.facts.links import Link, Record
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     TABLES,
     Address,
@@ -222,6 +224,10 @@ class TableNamespace:
         """See `Namespace.sockets`."""
         return self._facts.sockets
 
+    def holder(self, item: Socket) -> Process | None:
+        """See `Namespace.holder`."""
+        return item.holder
+
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""
         return tuple(entry for entry in self._facts.connections or () if entry.joins(proto, src, dst))
@@ -235,10 +241,15 @@ class TableHost:
     """A `Host` over recorded namespaces."""
 
     def __init__(
-        self, name: str, namespaces: tuple[NamespaceFacts, ...], missing: tuple[Missing, ...] = ()
+        self,
+        name: str,
+        namespaces: tuple[NamespaceFacts, ...],
+        missing: tuple[Missing, ...] = (),
+        unplaced: tuple[Container, ...] = (),
     ) -> None:
         self._name = name
         self._missing = missing
+        self._unplaced = unplaced
         self._namespaces: dict[int, Namespace] = {ns.id.inode: TableNamespace(ns) for ns in namespaces}
 
     @property
@@ -250,6 +261,11 @@ class TableHost:
     def missing(self) -> tuple[Missing, ...]:
         """See `Host.missing`."""
         return self._missing
+
+    @property
+    def unplaced(self) -> tuple[Container, ...]:
+        """See `Host.unplaced`."""
+        return self._unplaced
 
     def namespaces(self) -> tuple[NamespaceId, ...]:
         """See `Host.namespaces`."""

@@ -45,6 +45,7 @@ class LabHost:
 
     name = "lab"
     missing = ()
+    unplaced = ()
 
     def __init__(self, host: Host, names: Mapping[str, str]) -> None:
         self._names = names
@@ -70,7 +71,7 @@ def _anonymous(facts: NamespaceFacts, numbers: Mapping[int, int], name: str) -> 
         # Tables that the kernel keeps by a hash with a random seed; of one lladdr the order stays as it was.
         neighbours=tuple(sorted(facts.neighbours, key=lambda entry: (entry.ifindex, entry.dst))),
         fdb=tuple(sorted(facts.fdb, key=lambda entry: (entry.ifindex, entry.lladdr))),
-        sockets=tuple(sorted((replace(item, inode=0) for item in facts.sockets or ()), key=_socket_order)),
+        sockets=tuple(sorted((replace(item, inode=0, holder=None) for item in facts.sockets or ()), key=_socket_order)),
         connections=None if facts.connections is None else tuple(sorted(facts.connections, key=astuple)),
         nsids={nsid: numbers[inode] for nsid, inode in facts.nsids.items() if inode in numbers},
     )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Container, Iterable
+from hashlib import sha256
+from string import hexdigits
 
+from netdoctor.facts.containers import SHORTEST_ID, made_up
 from netdoctor.redact.words import common
 
 #: Where a name is taken apart; what stands between is a word of its own.
@@ -13,6 +16,7 @@ _PIECES = re.compile(r"([A-Za-z0-9]+)")
 
 #: How names of devices begin that programs make up: the beginning stays, the rest is numbered.
 STEMS = ("cali", "veth", "br-", "tap", "vnet", "lxc", "cilium", "virbr", "vxlan", "flannel", "nsp")
+_PROGRAM = re.compile(r"(cni|netns|cnitool)-")
 _TAGGED = re.compile(r"(.+)\.(\d{1,4})")
 _PREDICTABLE = re.compile(r"(en|wl|ww)(o\d+|s\d+|p\d+s\d+)\w{0,6}")
 
@@ -30,6 +34,7 @@ class Names:
     def __init__(self, wildcards: Iterable[str] = (), taken: Container[str] = frozenset()) -> None:
         self.whole: dict[str, str] = {}
         self.pieces: dict[str, str] = {}
+        self.ids: dict[str, str] = {}
         self.devices: dict[str, str] = {}
         self.beginnings: dict[str, str] = {}
         self._wildcards = {word for word in wildcards if word}
@@ -50,8 +55,35 @@ class Names:
         if name in self.devices:
             return self.devices[name]
         if name not in self.whole:
-            self.whole[name] = self._next(f"{kind}-")
+            self.whole[name] = self.digits(name) if made_up(name) else self._next(f"{kind}-")
         return self.whole[name]
+
+    def contained(self, name: str) -> str:
+        """Return the alias of a container: people name them by words, and common ones stay."""
+        return name if _ordinary(name) else self.whole_name(name, "container")
+
+    def pod(self, name: str) -> str:
+        """Return the alias of a pod, NAMESPACE/NAME (or NAME), with both parts kept apart."""
+        if name not in self.whole:
+            space, slash, pod = name.rpartition("/")
+            self.whole[name] = self.whole_name(space, "ns") + slash + self.whole_name(pod, "pod")
+        return self.whole[name]
+
+    def digits(self, name: str) -> str:
+        """Return other hexadecimal digits in the place of those of an id, or of a name that a program made up."""
+        if name not in self.ids:
+            other = sha256(f"id {len(self.ids)}".encode()).hexdigest() * (len(name) // 64 + 1)
+            prefix = _PROGRAM.match(name)
+            start = prefix.end() if prefix else 0
+            shown = (new if old in hexdigits else old for old, new in zip(name[start:], other, strict=False))
+            self.ids[name] = name[:start] + "".join(shown)
+        return self.ids[name]
+
+    def part_of_id(self, word: str) -> str | None:
+        """Return what stands for the beginning of a known id, or None: people give as much of one as is unique."""
+        if len(word) < SHORTEST_ID:
+            return None
+        return next((new[: len(word)] for old, new in self.ids.items() if old.startswith(word)), None)
 
     def identifier(self, name: str) -> str:
         """Return a name, comment or label with every word replaced that is not a common one."""

@@ -71,7 +71,8 @@ class Prose:
         return _PIECE.sub(self._piece, unit), number + 1
 
     def _piece(self, match: re.Match[str]) -> str:
-        return self._known(match[0]) or self._names.pieces.get(match[0], match[0])
+        word = match[0]
+        return self._known(word) or self._names.pieces.get(word) or self._names.part_of_id(word) or word
 
     def _known(self, text: str) -> str | None:
         return self._names.devices.get(text) or self._names.whole.get(text)

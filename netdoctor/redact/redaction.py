@@ -52,6 +52,10 @@ class Redaction:
         for facts in known:
             for name in facts.id.names:
                 self.names.whole_name(name, "ns")
+            for held in facts.id.containers:
+                self._record(held)
+            for item in facts.sockets or ():
+                self._value(item.holder, "process")
 
     def of(self, record: T) -> T:
         """Return a record (a snapshot, a namespace's facts, a report, an end of a question) with all texts replaced."""
@@ -144,6 +148,9 @@ class Redaction:
             return self.names.device(device) + colon + (self.names.identifier(rest) if rest else "")
         if kind in ("namespace", "host"):
             return self.names.whole_name(text, "ns" if kind == "namespace" else "host")
+        if kind in ("contained", "pod", "digits"):
+            replaced: str = getattr(self.names, kind)(text)
+            return replaced
         if kind == "path":
             return "/".join(self._step(part) for part in text.split("/"))
         if kind == "process":

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from netdoctor.answer import ask
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespaces import net_inode
 from netdoctor.collect.netlink import NETLINK_NETFILTER
-from netdoctor.diagnosis import ask
 from netdoctor.endpoints import Request, resolve
 from netdoctor.probe.trace import nflog, nftables
 from netdoctor.probe.trace.leftovers import clean

@@ -16,7 +16,8 @@ from netdoctor.cli.limit import limited
 from netdoctor.collection import host_of_all, load_all
 from netdoctor.errors import Undecidable
 from netdoctor.facts.fleet import Fleet
-from netdoctor.facts.host import NamespaceId, Process
+from netdoctor.facts.host import NamespaceId
+from netdoctor.facts.processes import Process
 from netdoctor.facts.tables import TableHost
 from netdoctor.snapshot import Snapshot, SnapshotError, encode, take
 from tests.unit.networks import Ns

@@ -4,8 +4,9 @@ import pytest
 
 from netdoctor.endpoints import Request, resolve
 from netdoctor.errors import Undecidable, UsageError
-from netdoctor.facts.host import Missing, Namespace, NamespaceFacts, NamespaceId, Process
+from netdoctor.facts.host import Missing, Namespace, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import IFF_LOOPBACK, IFF_UP, Link
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import AF_INET, AF_INET6, Address
 from netdoctor.facts.tables import TableHost
 from netdoctor.question import Question
@@ -106,8 +107,9 @@ def test_every_form_of_source(given: str, inode: int, kind: str, name: str) -> N
         ("pid:99", "pod-b", "there is no process 99 here"),
         ("pid:x", "pod-b", "a process is given as pid:N"),
         ("netns:", "pod-b", "a namespace is given as"),
-        ("docker:web", "pod-b", "docker:web: this version does not look up docker names"),
-        ("pod:default/web", "pod-b", "as pid:N or netns:PATH"),
+        ("docker:web", "pod-b", "nothing here is called docker:web: no Docker container was found"),
+        ("pod:default/web", "pod-b", "nothing here is called pod:default/web: no pod was found"),
+        ("svc:default/web", "pod-b", "a Service sends nothing"),
         ("pod-a@node-2", "pod-b", "there is no host node-2 here, only node-1"),
         ("", "pod-b", "nothing here is called"),
     ],

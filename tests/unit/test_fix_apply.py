@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netdoctor.facts.host import NamespaceFacts, NamespaceId, Process
+from netdoctor.facts.host import NamespaceFacts, NamespaceId
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import IFA_F_SECONDARY, RTNH_F_ONLINK, Address, NextHop, Route, Rule
 from netdoctor.fix import command
 from netdoctor.fix.change import Change, Fix, applied, commands

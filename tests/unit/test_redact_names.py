@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from netdoctor.facts.firewall import FirewallText, SetText
-from netdoctor.facts.host import NamespaceFacts, NamespaceId, Process
+from netdoctor.facts.host import NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Link
+from netdoctor.facts.processes import Process
 from netdoctor.question import End
 from netdoctor.redact.addresses import Addresses
 from netdoctor.redact.kinds import KINDS, TOGETHER

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from netdoctor import snapshot
-from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId, Process
+from netdoctor.facts.host import Missing, NamespaceFacts, NamespaceId
 from netdoctor.facts.links import Bridge, BridgePort, Link, Macvlan, Vxlan
+from netdoctor.facts.processes import Process
 from netdoctor.facts.records import (
     Address,
     BridgeVlan,

@@ -1,0 +1,13 @@
+"""Processes as far as a person is told of them."""
+
+from __future__ import annotations
+
+from netdoctor.facts.links import Record
+
+
+class Process(Record, frozen=True):
+    """A process: its id and name, and the command line (blanks between the words) where it was looked at."""
+
+    pid: int
+    name: str
+    command: str | None = None

@@ -1,0 +1,206 @@
+"""Docker's own networks, named as people name containers: healthy, broken in each of several ways, and mended."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from netdoctor.cli import main
+from netdoctor.collect.live import LiveHost
+from netdoctor.snapshot import load
+
+from .conftest import Engine, run
+
+FAR = "192.0.2.2"
+
+
+@pytest.fixture(scope="module")
+def node(docker: Engine) -> Engine:
+    """Containers on the default bridge, on two networks of their own, on the host's, on none, on another's."""
+    docker.do("network", "create", "one")
+    docker.do("network", "create", "two")
+    for name, *options in (
+        ("alpha",),
+        ("beta", "-p", "8080:80"),
+        ("gamma", "--network", "one"),
+        ("delta", "--network", "one"),
+        ("epsilon", "--network", "two"),
+        ("hosted", "--network", "host"),
+        ("bare", "--network", "none"),
+        ("sidecar", "--network", "container:alpha"),
+    ):
+        program = ("httpd", "-f", "-p", "80") if name == "beta" else ("sleep", "600")
+        docker.do("run", "-d", "--name", name, *options, "tiny", *program)
+    docker.do("create", "--name", "idle", "tiny", "true")
+    run("ip", "-n", docker.host, "route", "add", "default", "via", FAR)
+    return docker
+
+
+def addressed(node: Engine, name: str) -> str:
+    fields = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    return node.do("inspect", "-f", fields, name)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "code"),
+    [
+        ("alpha", "beta", 0),
+        ("docker:gamma", "docker:delta", 0),
+        ("sidecar", "beta", 0),
+        ("hosted", "epsilon", 0),
+        ("alpha", "gamma", 1),
+        ("gamma", "epsilon", 1),
+        ("bare", "alpha", 1),
+    ],
+)
+def test_a_ping_between_containers_by_name(
+    node: Engine, monkeypatch: pytest.MonkeyPatch, source: str, destination: str, code: int
+) -> None:
+    found, report, _ = node.ask(monkeypatch, "why-no-ping", source, destination)
+    assert found == code, report["summary"]
+    asked = report["question"]["source"]
+    assert (asked["kind"], asked["name"]) == ("docker", source.removeprefix("docker:"))
+    target = destination.removeprefix("docker:")
+    assert report["question"]["destination"]["address"] == addressed(node, target)
+    assert node.ping(asked["name"], addressed(node, target)) == (code == 0)
+
+
+def test_who_shares_a_namespace_is_named_by_its_owner(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, report, _ = node.ask(monkeypatch, "why-no-ping", "sidecar", "beta")
+    assert report["question"]["source"]["namespace"]["name"] == "alpha"
+    _, report, _ = node.ask(monkeypatch, "why-no-ping", "hosted", "beta")
+    assert report["question"]["source"]["namespace"]["name"] == node.host
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("sidecar", "sidecar and alpha are the same namespace"),
+        ("idle", "the Docker container idle is stopped (created)"),
+        ("docker:idle", "the Docker container idle is stopped (created)"),
+        ("docker:gama", "nothing here is called docker:gama; did you mean docker:gamma"),
+        ("podman:beta", "nothing here is called podman:beta"),
+    ],
+)
+def test_what_cannot_be_asked(node: Engine, monkeypatch: pytest.MonkeyPatch, source: str, said: str) -> None:
+    code, report, errors = node.ask(monkeypatch, "why-no-ping", source, "alpha")
+    assert (code, report) == (2, None)
+    assert said in errors
+
+
+def test_an_id_is_a_name_too(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = node.do("inspect", "-f", "{{.Id}}", "alpha")[:12]
+    code, report, _ = node.ask(monkeypatch, "why-no-ping", short, "beta")
+    assert (code, report["question"]["source"]["name"]) == (0, "alpha")
+
+
+def test_a_published_port_from_outside(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = ("why-no-connect", node.far, "192.0.2.1", "--tcp")
+    code, report, _ = node.ask(monkeypatch, *asked, "8080")
+    assert code == 0, report["summary"]
+    code, report, _ = node.ask(monkeypatch, *asked, "8081")
+    assert code == 1
+    assert [cause["code"] for cause in report["causes"]] == ["SYS010"]
+
+
+#: What is broken by hand, between whom it shows, and what takes it back; `{pair}` is beta's end on the node.
+BREAKAGES = {
+    "dropped": (FAR, "iptables -I DOCKER-USER -p icmp -j DROP", "iptables -D DOCKER-USER -p icmp -j DROP", "FWL001"),
+    "no-masquerade": (
+        FAR,
+        "iptables -t nat -D POSTROUTING -s {subnet} ! -o docker0 -j MASQUERADE",
+        "iptables -t nat -A POSTROUTING -s {subnet} ! -o docker0 -j MASQUERADE",
+        "NAT001",
+    ),
+    "pair-down": ("beta", "ip link set {pair} down", "ip link set {pair} up", "LNK001"),
+    "no-forwarding": (FAR, "sysctl -qw net.ipv4.ip_forward=0", "sysctl -qw net.ipv4.ip_forward=1", "SYS001"),
+    "off-the-bridge": ("beta", "ip link set {pair} nomaster", "ip link set {pair} master docker0", "BRG001"),
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+def test_a_breakage_is_named_and_mended_by_its_own_commands(
+    node: Engine, monkeypatch: pytest.MonkeyPatch, breakage: str
+) -> None:
+    target, broken, undone, expected = BREAKAGES[breakage]
+    address = addressed(node, target) if target != FAR else FAR
+    words = {"pair": pair_of(node, "beta"), "subnet": subnet(node)}
+    assert node.ping("alpha", address)
+    try:
+        inside(node, broken.format(**words))
+        assert not node.ping("alpha", address)
+        code, report, _ = node.ask(monkeypatch, "why-no-ping", "alpha", target)
+        assert code == 1, report["summary"]
+        [cause] = report["causes"]
+        assert cause["code"] == expected, cause["title"]
+        for command in cause["fix"]["commands"]:
+            run(*command)
+        assert node.ping("alpha", address), cause["fix"]
+        assert node.ask(monkeypatch, "why-no-ping", "alpha", target)[0] == 0
+    finally:
+        node.mend(undone.format(**words))
+
+
+def inside(node: Engine, command: str) -> None:
+    run("ip", "netns", "exec", node.host, *shlex.split(command))
+
+
+def subnet(node: Engine) -> str:
+    return node.do("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}}{{end}}", "bridge")
+
+
+def pair_of(node: Engine, name: str) -> str:
+    """The device on the node at the other end of a container's eth0."""
+    entered = ("nsenter", f"--net=/proc/{node.pid(name)}/ns/net")
+    other = run(*entered, "ip", "-o", "link", "show", "dev", "eth0").partition("@if")[2].partition(":")[0]
+    return run("ip", "-n", node.host, "-o", "link").partition(f"\n{other}: ")[2].partition("@")[0]
+
+
+def test_who_listens_elsewhere_is_named(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.do("run", "-d", "--name", "inward", "tiny", "httpd", "-f", "-p", "127.0.0.1:80")
+    asked = ("why-no-connect", "alpha", "inward", "--tcp", "80")
+    code, report, _ = node.ask(monkeypatch, *asked)
+    assert code == 1
+    [cause] = report["causes"]
+    assert cause["code"] == "SYS011"
+    assert f"held by pid {node.pid('inward')} (httpd), started as `httpd -f -p 127.0.0.1:80`." in cause["explanation"]
+    file = str(node.folder / "inward.json")
+    assert main(["snapshot", "-o", file]) == 0
+    assert node.ask(monkeypatch, *asked, "--snapshot", file)[1]["causes"] == report["causes"]
+
+
+def test_a_snapshot_knows_the_same_names(
+    node: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(node.folder / "node.json.gz")
+    monkeypatch.setenv("DOCKER_HOST", node.environment["DOCKER_HOST"])
+    assert main(["snapshot", "-o", file]) == 0
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+    assert {held.name for held in load(file).unplaced if held.runtime == "docker"} == {"idle"}
+    code, report, _ = node.ask(monkeypatch, "why-no-ping", "alpha", "docker:beta", "--snapshot", file)
+    assert (code, report["question"]["destination"]["kind"]) == (0, "docker")
+    code, _, said = node.ask(monkeypatch, "why-no-ping", "idle", "beta", "--snapshot", file)
+    assert code == 2
+    assert "idle is stopped" in said
+    code, report, _ = node.ask(monkeypatch, "why-no-ping", "alpha", "gamma", "--snapshot", file, "--redact")
+    assert code == 1
+    assert "alpha" not in str(report)
+
+
+def test_the_namespaces_that_swarm_hides_are_shown_by_their_networks(
+    node: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.do("swarm", "init", "--advertise-addr", "192.0.2.1", "--listen-addr", "192.0.2.1:2377")
+    try:
+        node.do("network", "create", "-d", "overlay", "--attachable", "backend")
+        node.do("run", "-d", "--name", "worker", "--network", "backend", "tiny", "sleep", "600")
+        monkeypatch.setenv("DOCKER_HOST", node.environment["DOCKER_HOST"])
+        with LiveHost() as host:
+            own = [known for known in host.namespaces() if any(str(node.folder) in path for path in known.paths)]
+        labels = {known.label for known in own}
+        assert {"worker", "Docker's overlay network backend", "Docker's ingress"} <= labels
+        assert "Docker's load balancer of network backend" in labels
+    finally:
+        node.do("rm", "-f", "worker")
+        node.do("swarm", "leave", "--force")
