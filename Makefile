@@ -74,16 +74,19 @@ tools:
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
-	[ -x /usr/sbin/sshd ] || missing="$$missing openssh-server"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
-# Container engines for the tests that run some: an engine that somebody installed already stays as it is.
+# Container engines and sshd, for the tests that run them in namespaces of their own. What is installed stays as it is; where
+# installing would start a service, it is left to the user.
 engines:
 	@missing=''; \
 	command -v dockerd >/dev/null || missing="$$missing docker.io"; \
 	command -v podman >/dev/null || missing="$$missing podman netavark"; \
 	command -v busybox >/dev/null || missing="$$missing busybox-static"; \
-	[ -z "$$missing" ] || $(call apt,$$missing)
+	[ -x /usr/sbin/sshd ] || missing="$$missing openssh-server"; \
+	[ -z "$$missing" ] || { { [ -d /run/systemd/system ] || [ "$$(id -u)" != 0 ]; } && \
+		echo "not installed here (systemd would start their services):$$missing; tests that need them are skipped" >&2; } || \
+	$(call apt,$$missing)
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
