@@ -16,7 +16,7 @@ from pathlib import Path
 import netdoctor
 
 #: What of this package is sent, below its folder.
-OURS = ("__init__.py", "errors.py", "snapshot.py", "facts", "collect", "remote")
+OURS = ("__init__.py", "document.py", "errors.py", "snapshot.py", "facts", "collect", "remote")
 #: Tried on the other host, in this order.
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11", "/usr/local/bin/python3")
 

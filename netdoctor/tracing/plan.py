@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
+from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.host import Host, Namespace
 from netdoctor.facts.links import Record
 from netdoctor.kernel.conversation import EPHEMERAL
@@ -53,11 +54,16 @@ def watches(host: Host, walks: Sequence[Walk], further: Iterable[int | None] = (
     found = []
     for inode in dict.fromkeys([*visited, *(inode for inode in further if inode is not None)]):
         ns = host.namespace(inode)
-        if ns is not None and any(
-            text.family in ("ip", "inet", "bridge", "netdev") for text in ns.firewall()
-        ):
+        if ns is not None and any(_may_act(text) for text in ns.firewall()):
             found.append(_watch(ns, inode, walks))
     return found
+
+
+def _may_act(text: FirewallText) -> bool:
+    """Tell whether a table may do anything to a packet: a legacy one that was merely looked at has no rule."""
+    if text.family not in ("ip", "inet", "bridge", "netdev"):
+        return False
+    return text.backend == "nft" or text.error is not None or "-A " in text.text or " DROP " in text.text
 
 
 def _watch(ns: Namespace, inode: int, walks: Sequence[Walk]) -> Watch:

@@ -46,7 +46,8 @@ def asked(lab: Lab) -> Report:
         protocol=asking.protocol,
         port=asking.port,
     )
-    return answer(request, argparse.Namespace(snapshot=[], no_probe=False))
+    given = {"snapshot": [], "no_probe": False, "trace": False, "trace_log": [], "redact": False, "redact_map": None}
+    return answer(request, argparse.Namespace(**given))
 
 
 def tried(fault: Fault, prefix: str) -> Row:

@@ -1,44 +1,21 @@
 """Every fixture is what it says, by the kernel's own judgement.
 
 A network and its look-alikes answer the ping; a fault does not, and the cure written beside each cause takes exactly
-that cause away: with several, the ping fails until the last one is cured. What takes time here is waiting for answers
-that do not come, so several fixtures are tried side by side.
+that cause away: with several, the ping fails until the last one is cured.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
 from netdoctor.lab import Fault, Lab, load_faults, load_networks
 
-AT_ONCE = 4
 
-Verdicts = dict[str, Future[list[str]]]
-
-
-@pytest.fixture(scope="session")
-def verdicts(request: pytest.FixtureRequest, kernel: None) -> Iterator[Verdicts]:
-    """Start trying every fixture that this run was asked for; a future for each key."""
-    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
-    params = [item.callspec.params for item in items if item.originalname == "test_kernel_agrees"]
-    chosen = [fault for entry in params if isinstance(fault := entry["fault"], Fault)]
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        yield {
-            fault.key: pool.submit(_judge, fault, f"ndt{os.getpid()}x{number}-")
-            for number, fault in enumerate(chosen)
-        }
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def test_kernel_agrees(fault: Fault, verdicts: Verdicts) -> None:
-    problems = verdicts[fault.key].result()
+def test_kernel_agrees(fault: Fault, kernel: None) -> None:
+    problems = _judge(fault, f"ndt{os.getpid()}x-")
     assert not problems, f"{fault.key}: {'; '.join(problems)}"
 
 

@@ -212,7 +212,8 @@ def meaning(
     matches: tuple[m.Match, ...], statements: tuple[m.Statement, ...]
 ) -> tuple[frozenset[m.Match], object]:
     plain = (
-        replace(match, text="") if isinstance(match, m.Address | m.Chance)
+        m.Chance(match.negated, match.likely) if isinstance(match, m.Chance)
+        else replace(match, text="") if isinstance(match, m.Address)
         else replace(match, states=tuple(sorted(match.states))) if isinstance(match, m.State)
         else match
         for match in matches

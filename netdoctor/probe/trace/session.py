@@ -146,7 +146,8 @@ def _listen(sender: Sender, listeners: Sequence[Listener]) -> list[TraceEvent]:
         while (left := until - time.monotonic()) > 0:
             happened = poll.poll(left)
             for listener in listeners:
-                events.extend(listener.events())
+                # While anybody on the machine traces, the kernel tells events of nft to whoever listens there.
+                events.extend(event for event in listener.events() if event.backend in listener.hears)
             sender.heard()
             done = bool(sender.answered) or sender.refused is not None
             if happened:
