@@ -47,8 +47,9 @@ class Instance:
         self._pipe = -1
         self._events = tuple(events)
         try:
-            os.mkdir(f"instances/{self._name}", dir_fd=self._root)
+            # Before it is: an interrupt may come as soon as it is there.
             self._made = True
+            os.mkdir(f"instances/{self._name}", dir_fd=self._root)
             self._pipe = self._open("trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
             self._write("trace_clock", "mono")
             self._write("buffer_size_kb", _BUFFER_KB)
