@@ -82,6 +82,7 @@ class Instance:
             self._pipe = -1
         if self._made:
             self._made = False
+            _let_go(self._name)
             _remove(self._root, self._name)
         if self._root >= 0:
             os.close(self._root)
@@ -143,6 +144,14 @@ def _remove_dead(root: int) -> None:
         found = _OWN.fullmatch(name)
         if found and not os.path.exists(f"/proc/{found[1]}"):
             _remove(root, name)
+
+
+def _let_go(name: str) -> None:
+    """Close what an interrupt has left open of our own instance: while it is open, it cannot be removed."""
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if f"/instances/{name}/" in os.readlink(f"/proc/self/fd/{number}"):
+                os.close(int(number))
 
 
 def _remove(root: int, name: str) -> None:
