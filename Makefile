@@ -24,7 +24,7 @@ demo: tools venv
 
 # Most of a lab test is waiting for answers that do not come, so more files of them run than there are processors. What is in
 # one file runs in turn: some look at what is left behind in the system.
-test: tools engines venv
+test: tools venv
 	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 # VLAN filtering of bridges and the like, which the kernel at hand may lack; emulated in software, so it takes minutes.
@@ -75,6 +75,7 @@ tools:
 	command -v nft >/dev/null || missing="$$missing nftables"; \
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
+	command -v sysctl >/dev/null || missing="$$missing procps"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
