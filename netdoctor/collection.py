@@ -65,12 +65,16 @@ def load_all(paths: list[str]) -> list[Found]:
         except (EOFError, zlib.error) as error:
             raise SnapshotError(f"{path} is truncated or damaged: its compressed data ends early") from error
     for one in found:
-        for facts in one.snapshot.namespaces:
-            if wrong := complaint(facts):
-                raise SnapshotError(
-                    f"{one.file} is damaged or made up: in namespace {facts.id.inode}, {wrong}"
-                )
+        sound(one.snapshot, one.file)
     return found
+
+
+def sound(snapshot: Snapshot, file: str) -> Snapshot:
+    """Return the snapshot of a file. Raises SnapshotError for one that holds what no kernel gives."""
+    for facts in snapshot.namespaces:
+        if wrong := complaint(facts):
+            raise SnapshotError(f"{file} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
+    return snapshot
 
 
 def host_of_all(found: list[Found]) -> Host:

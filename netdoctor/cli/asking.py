@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from netdoctor.cli import out
@@ -15,7 +16,6 @@ from netdoctor.render.formats import FORMATS, rendered
 if TYPE_CHECKING:
     from netdoctor.cli.parser import Subparsers
     from netdoctor.endpoints import Request
-    from netdoctor.facts.host import Host
     from netdoctor.report import Report
     from netdoctor.snapshot import Snapshot
 
@@ -125,15 +125,19 @@ def _live(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
 
             report = diagnose(host, question, Witness(host), lambda plan: observe(host, plan))
         report = with_evidence(report, host, question, args)
-        return _veiled(report, host, veil) if veil else report
+        if not veil:
+            return report
+        from netdoctor.snapshot import take
+
+        # Redacted only now: the kernel itself, asked with real addresses, is the witness.
+        return _veiled(report, [take(host)], veil)
 
 
-def _veiled(report: Report, host: Host, veil: Veil) -> Report:
-    """Redact a report of the live host: only the kernel itself, asked with real addresses, could be its witness."""
-    from netdoctor.snapshot import take
-
-    snapshot = take(host)
-    redaction = veil.over(snapshot.namespaces, [snapshot.host])
+def _veiled(report: Report, snapshots: Iterable[Snapshot], veil: Veil) -> Report:
+    """Redact a report of what these snapshots hold."""
+    recorded = list(snapshots)
+    namespaces = [facts for snapshot in recorded for facts in snapshot.namespaces]
+    redaction = veil.over(namespaces, [snapshot.host for snapshot in recorded])
     redacted = redaction.of(report)
     veil.save(redaction)
     return redacted
@@ -154,29 +158,18 @@ def _from_snapshot(request: Request, args: argparse.Namespace, veil: Veil) -> Re
             raise UsageError(str(error)) from error
         question = resolve(host, request)
         report = with_evidence(diagnose(host, question), host, question, args)
-        if not veil:
-            return report
-        snapshots = [one.snapshot for one in found]
-        recorded = [facts for snapshot in snapshots for facts in snapshot.namespaces]
-        redaction = veil.over(recorded, [snapshot.host for snapshot in snapshots])
-        redacted = redaction.of(report)
-        veil.save(redaction)
-        return redacted
+        return _veiled(report, (one.snapshot for one in found), veil) if veil else report
 
 
 def load_snapshot(file: str) -> Snapshot:
     """Read a snapshot. Raises UsageError for one that cannot be read, or holds what no kernel gives."""
-    from netdoctor.facts.sound import complaint
+    from netdoctor.collection import sound
     from netdoctor.snapshot import SnapshotError, load
 
     try:
-        snapshot = load(file)
+        return sound(load(file), file)
     except SnapshotError as error:
         raise UsageError(str(error)) from error
-    for facts in snapshot.namespaces:
-        if wrong := complaint(facts):
-            raise UsageError(f"{file} is damaged or made up: in namespace {facts.id.inode}, {wrong}")
-    return snapshot
 
 
 def written(report: Report, args: argparse.Namespace) -> None:
