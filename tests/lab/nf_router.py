@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from random import Random
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
 from netdoctor.facts.firewall import FirewallBackend, FirewallText, SetText
 from tests.agreement.netns import inside
@@ -67,15 +67,12 @@ def probe(random: Random, proto: int) -> Probe:
                  random.choice((0, 0, 0x10, 0xB8)), random.choice(sizes) if proto != 6 else 0)  # fmt: skip
 
 
-class Router:
-    """Three namespaces: `a`, `r`, `b`. Use it as a context manager."""
+class Standing:
+    """Namespaces that are built on entering, and taken down on leaving, also where building them fails."""
 
-    def __init__(self, prefix: str) -> None:
-        self.names = {short: prefix + short for short in "arb"}
-        self._counters: dict[str, IO[str]] = {}
-        self._sockets: list[socket.socket] = []
+    names: dict[str, str]
 
-    def __enter__(self) -> Router:
+    def __enter__(self) -> Self:
         try:
             self._build()
         except BaseException:
@@ -88,12 +85,28 @@ class Router:
 
     def close(self) -> None:
         """Take everything down."""
+        for name in self.names.values():
+            subprocess.run(("ip", "netns", "del", name), capture_output=True, check=False)
+
+    def _build(self) -> None:
+        raise NotImplementedError
+
+
+class Router(Standing):
+    """Three namespaces: `a`, `r`, `b`. Use it as a context manager."""
+
+    def __init__(self, prefix: str) -> None:
+        self.names = {short: prefix + short for short in "arb"}
+        self._counters: dict[str, IO[str]] = {}
+        self._sockets: list[socket.socket] = []
+
+    def close(self) -> None:
+        """Take everything down."""
         for made in self._sockets:
             made.close()
         for counters in self._counters.values():
             counters.close()
-        for name in self.names.values():
-            subprocess.run(("ip", "netns", "del", name), capture_output=True, check=False)
+        super().close()
 
     def _build(self) -> None:
         for name in self.names.values():

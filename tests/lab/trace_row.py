@@ -16,7 +16,7 @@ from netdoctor.probe.trace import session
 from netdoctor.tracing.compare import Comparison, best
 from netdoctor.tracing.join import Joined, joined
 from netdoctor.watch import planned
-from tests.lab.nf_router import Router, run
+from tests.lab.nf_router import Router, Standing, run
 from tests.lab.nf_rules import SETS, Author, Dialect, ruleset
 
 #: The address that both routers may translate to B's own.
@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
     lacking: int
 
 
-class Row:
+class Row(Standing):
     """Four namespaces. Use it as a context manager."""
 
     def __init__(self, prefix: str) -> None:
@@ -52,22 +52,10 @@ class Row:
         self.names = {short: prefix + short for short in "arsb"}
         self.routers = [Middle(self.names[short]) for short in "rs"]
 
-    def __enter__(self) -> Row:
-        try:
-            self._build()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Take everything down."""
         listeners.stop([name for name in self.names.values() if _exists(name)])
-        for name in self.names.values():
-            subprocess.run(("ip", "netns", "del", name), capture_output=True, check=False)
+        super().close()
 
     def _build(self) -> None:
         for name in self.names.values():
