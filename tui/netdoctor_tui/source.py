@@ -69,3 +69,6 @@ class Source(Protocol):
 
     def facts(self, host: str | None, namespace: NamespaceRef, told: Told) -> NamespaceFacts | None:
         """Return all that is known of a namespace of a report; None where nothing is."""
+
+    def everything(self, told: Told) -> tuple[tuple[NamespaceFacts, ...], tuple[str, ...]]:
+        """Return the facts of all namespaces and the names of the hosts: all that a redaction has to replace."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from netdoctor.endpoints import Request
+from netdoctor.report import Report
 from netdoctor_tui.look import Look
 from netdoctor_tui.source import Source
 
@@ -23,12 +24,12 @@ class Start(Struct, frozen=True):
     redact: bool = False
 
 
-def run(start: Start) -> str | None:
-    """Run the app until it is left, and return what is to be printed afterwards. Raises what went wrong in it."""
+def run(start: Start) -> Report | None:
+    """Run the app until it is left; return the report whose finding is to be printed. Raises what went wrong in it."""
     from netdoctor_tui.app import NetdoctorApp
 
     app = NetdoctorApp(start)
-    printed = app.run()
+    report = app.run()
     if app.failure is not None:
         raise app.failure
-    return printed
+    return report

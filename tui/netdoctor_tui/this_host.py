@@ -11,6 +11,7 @@ from netdoctor.diagnosis import diagnose
 from netdoctor.endpoints import Request, resolve
 from netdoctor.facts.host import NamespaceFacts
 from netdoctor.report import NamespaceRef, Report
+from netdoctor.snapshot import take
 from netdoctor_tui.inventory import inventory_of
 from netdoctor_tui.source import Answer, Inventory, Told
 
@@ -54,3 +55,9 @@ class ThisHost:
             told(f"reading {namespace.name}")
             found = machine.namespace(namespace.inode)
             return found.facts() if found is not None else None
+
+    def everything(self, told: Told) -> tuple[tuple[NamespaceFacts, ...], tuple[str, ...]]:
+        """See `Source.everything`."""
+        with LiveHost() as host:
+            told("reading every namespace, to know all names")
+            return take(host).namespaces, (host.name,)

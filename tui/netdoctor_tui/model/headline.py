@@ -51,4 +51,4 @@ def verdict_rows(report: Report, width: int, look: Look) -> list[Row]:
     lines = [*lines[:2], "", ""][:2]
     if more:
         lines[1] = lines[1][: width - 2] + look("…")
-    return [row(Span(label, role), lines[0][len(label) :]), row(lines[1])]
+    return [row(Span(label, role), lines[0][len(label) :]), *(row(line) for line in lines[1:] if line)]

@@ -75,12 +75,13 @@ def _beyond(leg: Direction, node: Node) -> Stop:
 def path_rows(report: Report, look: Look, changed: frozenset[Place] = frozenset()) -> list[Row]:
     """Return the path of a cleaned report. `changed` are places at which something else happened than before."""
     several = len({node.host for node in report.path.nodes}) > 1
+    copies = _copies(report)
     rows: list[Row] = []
     for number, leg in enumerate(report.path.legs):
         if number:
             rows.append(row(""))
         rows.append(_title(report, leg, look))
-        rows += _leg(report, leg, look, changed, several)
+        rows += _leg(report, leg, look, changed, copies, several)
     return rows or [row("there is no path: ", Span(report.summary, "doubt"))]
 
 
@@ -98,9 +99,13 @@ def _title(report: Report, leg: LegPart, look: Look) -> Row:
 
 
 def _leg(
-    report: Report, leg: LegPart, look: Look, changed: frozenset[Place], several: bool
+    report: Report,
+    leg: LegPart,
+    look: Look,
+    changed: frozenset[Place],
+    copies: dict[str, list[str]],
+    several: bool,
 ) -> Iterator[Row]:
-    copies = _copies(report)
     seen = _seen(report, leg.direction)
     for _, here in groupby(stops(report, leg), key=lambda stop: (stop.place.host, stop.place.namespace)):
         group = list(here)

@@ -15,16 +15,18 @@ from textual import on
 from textual.containers import Container, Vertical
 from textual.widget import Widget
 
-from netdoctor_tui.actions import PATH
+from netdoctor_tui.actions import PATH, Action
 from netdoctor_tui.details import TABS, Details
 from netdoctor_tui.model.headline import Status, question_text, top_row, verdict_rows
 from netdoctor_tui.model.path import Place, path_rows, where_it_ends
+from netdoctor_tui.model.rules import Chain, met_in
 from netdoctor_tui.model.why import fix_text
 from netdoctor_tui.screens.base import BaseScreen
+from netdoctor_tui.screens.chain import ChainScreen
 from netdoctor_tui.source import Answer
 from netdoctor_tui.widgets.keys import bound
 from netdoctor_tui.widgets.lines import Lines, Title
-from netdoctor_tui.widgets.rowlist import RowList
+from netdoctor_tui.widgets.rowlist import Content, RowList
 
 #: Narrower than this, the details stand below the path.
 BESIDE = 72
@@ -36,14 +38,18 @@ class PathScreen(BaseScreen):
     TOPIC = "The path of a packet"
     ACTIONS = PATH
     BINDINGS = bound(PATH)
-    CSS = """
-    #body { layout: horizontal; height: 1fr; }
-    #left { width: 2fr; max-width: 44; }
-    #right { width: 3fr; border-left: solid ansi_default; padding-left: 1; }
-    .-ascii #right { border-left: ascii ansi_default; }
-    .-stacked #body { layout: vertical; }
-    .-stacked #left { width: 1fr; max-width: 100%; height: 2fr; }
-    .-stacked #right { width: 1fr; height: 3fr; border-left: none; padding-left: 0; }
+    DEFAULT_CSS = """
+    PathScreen {
+        #body { layout: horizontal; height: 1fr; }
+        #left { width: 2fr; max-width: 44; }
+        #right { width: 3fr; border-left: solid ansi_default; padding-left: 1; }
+        &.-ascii #right { border-left: ascii ansi_default; }
+        &.-stacked #body { layout: vertical; }
+        &.-stacked #left { width: 1fr; max-width: 100%; height: 2fr; }
+        &.-stacked #right { width: 1fr; height: 3fr; border-left: none; padding-left: 0; }
+        &.-zoomed #left { display: none; }
+        &.-zoomed #right { border-left: none; padding-left: 0; }
+    }
     """
 
     def __init__(self) -> None:
@@ -57,7 +63,7 @@ class PathScreen(BaseScreen):
         with Container(id="body"):
             with Vertical(id="left"):
                 yield Title(id="title")
-                yield RowList("The path", id="path")
+                yield RowList("The path", id="path", leads=True)
             with Vertical(id="right"):
                 yield Title(id="tabs")
                 yield RowList("Details", id="details")
@@ -82,6 +88,11 @@ class PathScreen(BaseScreen):
         """The list that has the focus, else the path."""
         return self.details if self.details.has_focus else self.path
 
+    @property
+    def narrowed(self) -> RowList:
+        """The list that a filter is for: the details, where they are long."""
+        return self.details if self.details.has_focus or self.tab == "facts" or self.details.wanted else self.path
+
     def show(self, changed: frozenset[Place] = frozenset()) -> None:
         """Show the answer that is to be looked at now, from where its packet ends; `changed` places are marked."""
         self.changed = changed
@@ -104,7 +115,7 @@ class PathScreen(BaseScreen):
 
     def _head(self) -> None:
         app = self.app_
-        status = Status(app.start.source.name, app.words(), app.doing)
+        status = Status(app.source_name, app.words(), app.doing)
         if self.answer is None:
             rows = [top_row(status, app.asked, self.size.width, self.look)]
         else:
@@ -118,15 +129,39 @@ class PathScreen(BaseScreen):
         head.styles.height = len(rows)
         head.show(rows)
 
+    def offered(self) -> tuple[Action, ...]:
+        """The actions that make sense for what is shown."""
+        app, absent = self.app_, set()
+        if app.request is None:
+            absent |= {"again", "hosts", "question"}
+        if not app.can_send:
+            absent.add("send")
+        if not app.start.source.live and len(app.timeline.answers) < 2:
+            absent |= {"freeze", "earlier", "later"}
+        return tuple(one for one in super().offered() if one.name not in absent)
+
     def _details(self, keep: bool = True) -> None:
-        if self.answer is not None:
-            report = self.app_.shown(self.answer)
-            made = Details(report, self.place, self.look)
+        if self.answer is None:
+            return
+        made = Details(self.app_.shown(self.answer), self.place, self.look)
+        if not made.needs_facts(self.tab) or self.place is None:
             self.details.show(made.of(self.tab), keep=keep)
+            return
+        if not keep:
+            self.details.show(made.without_facts(self.tab))
+        tab, place = self.tab, self.place
+        make = made.with_facts(tab)
+        self.app_.read(place.host, place.namespace, make, lambda content: self._read(tab, place, content))
+
+    def _read(self, tab: str, place: Place, content: Content) -> None:
+        """Show what was made of facts, if that is still what is looked at."""
+        if (tab, place) == (self.tab, self.place):
+            self.details.show(content, keep=True)
+            self._titles()
 
     def _titles(self) -> None:
         self.query_one("#title", Title).plain("PATH", self.path.place, self.look)
-        self.query_one("#tabs", Title).tabs(TABS, self.tab, self.details.place, self.look)
+        self.query_one("#tabs", Title).tabs(TABS, self.tab, self.details.place)
 
     @on(RowList.Moved, "#path")
     def _moved(self) -> None:
@@ -140,6 +175,12 @@ class PathScreen(BaseScreen):
     @on(RowList.Moved, "#details")
     def _moved_in_details(self) -> None:
         self._titles()
+
+    @on(RowList.Chosen, "#details")
+    def _open_chain(self) -> None:
+        chain = self.details.key
+        if isinstance(chain, Chain) and self.answer is not None:
+            self.app.push_screen(ChainScreen(chain, met_in(self.app_.shown(self.answer), chain)))
 
     @on(RowList.Chosen, "#path")
     def _open_place(self) -> None:
@@ -200,13 +241,35 @@ class PathScreen(BaseScreen):
         else:
             self.app_.say("there is no earlier answer" if by < 0 else "this is the latest answer")
 
+    def action_zoom(self) -> None:
+        """Give the details the whole width, or take it back."""
+        self.toggle_class("-zoomed")
+        self.details.focus()
+
+    def action_save(self) -> None:
+        """Save the report, redacted."""
+        self.app_.save(redacted=True)
+
+    def action_save_plain(self) -> None:
+        """Save the report as it is."""
+        self.app_.save(redacted=False)
+
+    def action_privacy(self) -> None:
+        """Show other names and addresses, or the real ones."""
+        self.app_.privacy()
+
     def action_hosts(self) -> None:
         """Show hosts and namespaces."""
         self.app_.open_hosts()
 
+    def action_leave_finding(self) -> None:
+        """Quit, and print the finding."""
+        self.app_.leave_finding()
+
     def leave(self) -> None:
         """Go back from the details to the path, from there to the namespaces."""
-        if self.details.has_focus:
+        if self.details.has_focus or self.has_class("-zoomed"):
+            self.remove_class("-zoomed")
             self.path.focus()
-        else:
+        elif self.app_.start.source.saved is None:
             self.app_.open_hosts()
