@@ -43,9 +43,7 @@ class ThisHost:
             from netdoctor.probe.run import observe
 
             told("sending packets")
-            return Answer(
-                diagnose(host, question, Witness(host), lambda plan: observe(host, plan)), request
-            )
+            return Answer(diagnose(host, question, Witness(host), lambda plan: observe(host, plan)), request)
 
     def facts(self, host: str | None, namespace: NamespaceRef, told: Told) -> NamespaceFacts | None:
         """See `Source.facts`: as they are now, not as they were when the question was answered."""

@@ -25,7 +25,7 @@ from netdoctor_tui.screens.base import BaseScreen
 from netdoctor_tui.screens.chain import ChainScreen
 from netdoctor_tui.source import Answer
 from netdoctor_tui.widgets.keys import bound
-from netdoctor_tui.widgets.lines import Lines, Title
+from netdoctor_tui.widgets.lines import Head, Title
 from netdoctor_tui.widgets.rowlist import Content, RowList
 
 #: Narrower than this, the details stand below the path.
@@ -91,26 +91,28 @@ class PathScreen(BaseScreen):
     @property
     def narrowed(self) -> RowList:
         """The list that a filter is for: the details, where they are long."""
-        return self.details if self.details.has_focus or self.tab == "facts" or self.details.wanted else self.path
+        return (
+            self.details
+            if self.details.has_focus or self.tab == "facts" or self.details.wanted
+            else self.path
+        )
 
     def show(self, changed: frozenset[Place] = frozenset()) -> None:
         """Show the answer that is to be looked at now, from where its packet ends; `changed` places are marked."""
         self.changed = changed
         if self.answer is not None:
-            self.place = where_it_ends(self.app_.shown(self.answer))
+            report = self.app_.shown(self.answer)
+            self.place = where_it_ends(report)
+            self.path.show(path_rows(report, self.look, self.changed), keep=True)
+            self.path.go_to(self.place)
+            self._details()
         self.redraw()
-        self.path.go_to(self.place)
 
     def redraw(self) -> None:
-        """Show everything as it is now."""
+        """Show the lines around the lists as they are now."""
         super().redraw()
-        self.set_class(not self.look.unicode, "-ascii")
         self.set_class(self.size.width < BESIDE, "-stacked")
         self._head()
-        if self.answer is not None:
-            report = self.app_.shown(self.answer)
-            self.path.show(path_rows(report, self.look, self.changed), keep=True)
-        self._details()
         self._titles()
 
     def _head(self) -> None:
@@ -125,9 +127,7 @@ class PathScreen(BaseScreen):
                 top_row(status, question, self.size.width, self.look),
                 *verdict_rows(report, self.size.width, self.look),
             ]
-        head = self.query_one("#headline", Lines)
-        head.styles.height = len(rows)
-        head.show(rows)
+        self.query_one("#headline", Head).show(rows)
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that make sense for what is shown."""
