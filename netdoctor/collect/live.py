@@ -143,19 +143,15 @@ class LiveHost:
 
     def resolve(self, namespace: NamespaceId, nsid: int) -> int | None:
         """Return the inode that `nsid` stands for in `namespace`, looking deeper if no known namespace has it."""
-        found = self._resolve(namespace, nsid)
-        if found is None:
-            new = self.namespaces_held_open()
-            if self._peers.forget(namespace.inode) or new:
-                found = self._resolve(namespace, nsid)
-        if found is None:
-            self._unresolved[namespace.label, nsid] = None
-        return found
-
-    def _resolve(self, namespace: NamespaceId, nsid: int) -> int | None:
+        inode = namespace.inode
         try:
             route = self.pool.access(namespace).route
-            return self._peers.resolve(namespace.inode, nsid, route, self.namespaces())
+            found = self._peers.resolve(inode, nsid, route, self.namespaces())
+            if found is None and self.namespaces_held_open():
+                found = self._peers.resolve(inode, nsid, route, self.namespaces())
         except OSError as error:
             self.note_failure(f"the peers of {namespace.label}", error)
             return None
+        if found is None:
+            self._unresolved[namespace.label, nsid] = None
+        return found

@@ -31,7 +31,6 @@ class Peers:
     def __init__(self, host_inode: int) -> None:
         self._known: dict[int, dict[int, int]] = {}
         self._asked: dict[int, set[int]] = {}
-        self._again: set[int] = set()
         self._hubs: Counter[int] = Counter({host_inode: 1})
 
     def meet(self, inode: int) -> None:
@@ -55,17 +54,6 @@ class Peers:
         if found is not None:
             self._hubs[found] += 1
         return found
-
-    def forget(self, inode: int) -> bool:
-        """Have everybody asked once more about the ids of `inode`; False where that has been done already.
-
-        An answer may be lost on a busy system, and a namespace may have come after the first question.
-        """
-        if inode in self._again:
-            return False
-        self._again.add(inode)
-        self._asked.pop(inode, None)
-        return True
 
     def _batches(self, inode: int, candidates: Iterable[NamespaceId]) -> Iterator[list[NamespaceId]]:
         asked = self._asked.setdefault(inode, set())

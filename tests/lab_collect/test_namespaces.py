@@ -13,11 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from netdoctor.collect import nsids
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.namespaces import unescape
-from netdoctor.collect.netlink import Conversation
-from netdoctor.facts.host import NamespaceId
 
 from .conftest import PREFIX, Bench, opened
 
@@ -176,25 +173,6 @@ def test_ids_belong_to_who_says_them(bench: Bench, host: LiveHost) -> None:
     assert facts.nsids == {said[two, "v0"]: bench.inode(one), said[two, "w0"]: bench.inode(three)}
     assert opened(host, bench, one).peer_namespace(-1) is None
     assert opened(host, bench, one).peer_namespace(4294967295) is None
-
-
-def test_an_answer_that_is_lost_is_asked_for_again(
-    bench: Bench, host: LiveHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    here, there = bench.add("here"), bench.add("there")
-    bench.ip(here, f"link add one type veth peer name two netns {there}")
-    lost: list[object] = []
-
-    def lossy(route: Conversation, batch: list[NamespaceId]) -> dict[int, int]:
-        """Drop the answers of the first round, as a busy socket may."""
-        heard = {one.inode for one in batch if one.inode in lost}
-        lost.extend(one.inode for one in batch)
-        return {nsid: inode for nsid, inode in ask(route, batch).items() if inode in heard}
-
-    ask = nsids._ask
-    monkeypatch.setattr(nsids, "_ask", lossy)
-    facts = opened(host, bench, here).facts()
-    assert set(facts.nsids.values()) == {bench.inode(there)}
 
 
 def test_an_underlay_in_another_namespace(bench: Bench, host: LiveHost) -> None:
