@@ -76,6 +76,7 @@ tools:
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
 	command -v sysctl >/dev/null || missing="$$missing procps"; \
+	command -v tcpdump >/dev/null || missing="$$missing tcpdump"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 

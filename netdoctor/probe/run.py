@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.nsenter import VanishedError
 from netdoctor.facts.host import Missing
-from netdoctor.facts.observed import KernelDrop, Observation, Sighting
+from netdoctor.facts.observed import KernelDrop, Observation, Packet, Sighting
 from netdoctor.probe.bpf import program
 from netdoctor.probe.drops import Drops
 from netdoctor.probe.mark import MOST, fresh
 from netdoctor.probe.pattern import Sought, alternatives
 from netdoctor.probe.recognise import Recogniser
 from netdoctor.probe.send import NotAllowed, Sender, open_sender
-from netdoctor.probe.taps import KEPT, Capture, Tap, close_all
+from netdoctor.probe.taps import KEPT, WHOLE, Capture, Tap, close_all
 from netdoctor.probe.tracefs import remove_leftovers
 from netdoctor.watch import Plan
 
@@ -30,13 +31,20 @@ MOST_TAPS = 200
 #: Packets kept of a run. The answers of a busy server's port pass the filter too, and are told apart afterwards.
 MOST_CAPTURES = 20_000
 
+Keep = Callable[[list[Packet]], None]
 
-def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
-    """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind."""
+
+def observe(
+    host: LiveHost, plan: Plan, keep: Keep | None = None
+) -> tuple[Observation | None, tuple[Missing, ...]]:
+    """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind.
+
+    `keep` gets the packets of the probe, whole, in the order of their time.
+    """
     remove_leftovers()
     with ExitStack() as stack:
         try:
-            run = _Run(host, plan, stack)
+            run = _Run(host, plan, stack, KEPT if keep is None else WHOLE)
         except (NotAllowed, VanishedError) as error:
             gone = isinstance(error, VanishedError)
             why = "the namespace of the source is gone" if gone else f"not permitted: {error}"
@@ -45,14 +53,18 @@ def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missi
             why = "no tap can be opened in the namespace of the source (packet sockets, CONFIG_PACKET)"
             return None, (Missing("a real packet", why, "run netdoctor as root"),)
         run.go()
-        return run.observation(), ()
+        packets = run.packets()
+        if keep is not None:
+            keep(packets)
+        return run.observation([packet.seen for packet in packets]), ()
 
 
 class _Run:
     """The run itself; everything that it opens is closed by `stack`."""
 
-    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack) -> None:
+    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack, kept: int) -> None:
         self._host = host
+        self._kept = kept
         self._plan = plan
         self._stack = stack
         self._missing: list[Missing] = []
@@ -65,7 +77,7 @@ class _Run:
         self._sender = self._opened(lambda: open_sender(plan.ping, mark))
         sport = self._sender.port if self._sender is not None else 0
         self._sought = Sought(plan.ping, mark, sport, plan.ports, plan.vxlan)
-        self._taps = self._tapped(program(alternatives(self._sought), KEPT)) if self._sender else []
+        self._taps = self._tapped(program(alternatives(self._sought), kept)) if self._sender else []
         self._start = time.monotonic()
         self._end = self._start
 
@@ -92,7 +104,7 @@ class _Run:
             if known is None:
                 continue
             try:
-                tap = self._host.pool.access(known.id).run(lambda inode=inode: Tap(inode, code))  # type: ignore[misc]
+                tap = self._host.pool.access(known.id).run(partial(Tap, inode, code, self._kept))
             except OSError as error:
                 why = error.strerror or str(error)
                 self._missing.append(Missing(f"a tap in {known.id.label}", why, "run netdoctor as root"))
@@ -151,17 +163,22 @@ class _Run:
             self._captures += kept
             self._lost += len(caught) - len(kept)
 
-    def observation(self) -> Observation:
-        """Put in order what was seen."""
+    def packets(self) -> list[Packet]:
+        """Return what was caught of the probe, in the order of time."""
         self._captures.sort(key=lambda capture: capture.time)
         recogniser = Recogniser(self._sought)
-        sightings = []
+        found = []
         for capture in self._captures:
             caught = recogniser.recognise(capture.data)
             if caught is not None:
                 place = (capture.time, capture.inode, capture.ifindex, capture.out)
                 what = (caught.kind, caught.number, caught.source, caught.destination)
-                sightings.append(Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail))
+                seen = Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail)
+                found.append(Packet(seen, capture.link, capture.data))
+        return found
+
+    def observation(self, sightings: list[Sighting]) -> Observation:
+        """Put together what became of the probe, that was seen like this."""
         sender = self._sender
         drop = self._dropped(sightings)
         if self._drops is not None:

@@ -24,6 +24,7 @@ PROGRAMS = (
     "ebtables-nft",
     "arptables-nft",
     "conntrack",
+    "tcpdump",
 )
 
 
