@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
@@ -31,12 +31,21 @@ MOST_TAPS = 200
 MOST_CAPTURES = 20_000
 
 
-def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
+#: Told of packets as the taps see them, those seen together in order; and of none, to show that time goes by. What it
+#: raises ends the run.
+Tell = Callable[[Sequence[Sighting]], None]
+#: Seconds that go by at most until who is told is told again.
+PULSE = 0.1
+
+
+def observe(
+    host: LiveHost, plan: Plan, tell: Tell | None = None
+) -> tuple[Observation | None, tuple[Missing, ...]]:
     """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind."""
     remove_leftovers()
     with ExitStack() as stack:
         try:
-            run = _Run(host, plan, stack)
+            run = _Run(host, plan, stack, tell)
         except (NotAllowed, VanishedError) as error:
             gone = isinstance(error, VanishedError)
             why = "the namespace of the source is gone" if gone else f"not permitted: {error}"
@@ -51,8 +60,9 @@ def observe(host: LiveHost, plan: Plan) -> tuple[Observation | None, tuple[Missi
 class _Run:
     """The run itself; everything that it opens is closed by `stack`."""
 
-    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack) -> None:
+    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack, tell: Tell | None) -> None:
         self._host = host
+        self._tell = tell
         self._plan = plan
         self._stack = stack
         self._missing: list[Missing] = []
@@ -65,6 +75,7 @@ class _Run:
         self._sender = self._opened(lambda: open_sender(plan.ping, mark))
         sport = self._sender.port if self._sender is not None else 0
         self._sought = Sought(plan.ping, mark, sport, plan.ports, plan.vxlan)
+        self._following = Recogniser(self._sought)
         self._taps = self._tapped(program(alternatives(self._sought), KEPT)) if self._sender else []
         self._start = time.monotonic()
         self._end = self._start
@@ -132,7 +143,8 @@ class _Run:
                         watched.add(fileno)
                         poll.register(fileno, events)
             until = min(deadline, following) if sender.sent < MOST else deadline
-            poll.poll(max(0.0, until - time.monotonic()))
+            left = max(0.0, until - time.monotonic())
+            poll.poll(left if self._tell is None else min(left, PULSE))
             sender.heard()
             self._read()
         self._end = time.monotonic()
@@ -145,23 +157,20 @@ class _Run:
             self._stack.callback(self._drops.close)
 
     def _read(self) -> None:
+        before = len(self._captures)
         for tap in self._taps:
             caught = tap.read()
             kept = caught[: MOST_CAPTURES - len(self._captures)]
             self._captures += kept
             self._lost += len(caught) - len(kept)
+        if self._tell is not None:
+            new = sorted(self._captures[before:], key=lambda capture: capture.time)
+            self._tell(_recognised(self._following, new))
 
     def observation(self) -> Observation:
         """Put in order what was seen."""
         self._captures.sort(key=lambda capture: capture.time)
-        recogniser = Recogniser(self._sought)
-        sightings = []
-        for capture in self._captures:
-            caught = recogniser.recognise(capture.data)
-            if caught is not None:
-                place = (capture.time, capture.inode, capture.ifindex, capture.out)
-                what = (caught.kind, caught.number, caught.source, caught.destination)
-                sightings.append(Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail))
+        sightings = _recognised(Recogniser(self._sought), self._captures)
         sender = self._sender
         drop = self._dropped(sightings)
         if self._drops is not None:
@@ -200,3 +209,15 @@ class _Run:
         with suppress(OSError):
             link = ns.link(sighting.ifindex) if ns is not None else None
         return link.name if link is not None else None
+
+
+def _recognised(recogniser: Recogniser, captures: Sequence[Capture]) -> list[Sighting]:
+    """Tell of each capture what it is to the probe; other traffic is left out."""
+    sightings = []
+    for capture in captures:
+        caught = recogniser.recognise(capture.data)
+        if caught is not None:
+            place = (capture.time, capture.inode, capture.ifindex, capture.out)
+            what = (caught.kind, caught.number, caught.source, caught.destination)
+            sightings.append(Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail))
+    return sightings
