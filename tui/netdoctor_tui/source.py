@@ -1,0 +1,71 @@
+"""Where answers come from: this host, snapshots of others, or a saved report. The screens know nothing else of them.
+
+Every method of a `Source` may take long, and is called from a worker thread, never from the one that draws. What it
+returns is immutable and holds no open socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from netdoctor.endpoints import Request
+from netdoctor.facts.host import NamespaceFacts
+from netdoctor.facts.links import Record
+from netdoctor.hostmap import MapNamespace
+from netdoctor.report import NamespaceRef, Report
+
+#: Told in a few words what is being done. It raises `CancelledError` where nobody waits for the result any more.
+Told = Callable[[str], None]
+
+
+class CancelledError(Exception):
+    """Nobody waits for what is being worked out."""
+
+
+class Answer(Record, frozen=True):
+    """One question and its report. `request` is None where the report was saved and cannot be asked again."""
+
+    report: Report
+    request: Request | None = None
+
+
+class Known(Record, frozen=True):
+    """A namespace to pick: `form` is the endpoint that means it and no other, `also` what else it is called."""
+
+    host: str
+    namespace: NamespaceRef
+    form: str
+    also: tuple[str, ...] = ()
+
+
+class Inventory(Record, frozen=True):
+    """What there is to pick from. `devices` are those of the namespaces that may be looked into."""
+
+    known: tuple[Known, ...]
+    devices: tuple[MapNamespace, ...] = ()
+
+
+class Source(Protocol):
+    """Somebody who answers questions about a network."""
+
+    @property
+    def name(self) -> str:
+        """What is looked at, in a word or two: a host's name, a file's."""
+
+    @property
+    def live(self) -> bool:
+        """Whether this is the running machine: it can be asked again, and packets can be sent."""
+
+    @property
+    def saved(self) -> Report | None:
+        """The report that all there is to see is in; None where questions can be asked."""
+
+    def inventory(self, told: Told, *, devices: bool) -> Inventory:
+        """Return the namespaces, and their `devices` if asked for."""
+
+    def ask(self, request: Request, told: Told, *, probe: bool) -> Answer:
+        """Answer a question; with `probe` real packets are sent too. Raises NetdoctorError for what cannot be asked."""
+
+    def facts(self, host: str | None, namespace: NamespaceRef, told: Told) -> NamespaceFacts | None:
+        """Return all that is known of a namespace of a report; None where nothing is."""

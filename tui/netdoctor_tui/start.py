@@ -1,0 +1,34 @@
+"""From what the command line gives to a running app, and back to an exit code."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from netdoctor.endpoints import Request
+from netdoctor_tui.look import Look
+from netdoctor_tui.source import Source
+
+
+class Start(Struct, frozen=True):
+    """What the app begins with. `may_change` says that the system may be touched, `may_send` that packets may be sent.
+
+    Without a `request` the namespaces are shown, to pick two of them.
+    """
+
+    source: Source
+    request: Request | None = None
+    look: Look = Look()
+    may_send: bool = True
+    may_change: bool = False
+    redact: bool = False
+
+
+def run(start: Start) -> str | None:
+    """Run the app until it is left, and return what is to be printed afterwards. Raises what went wrong in it."""
+    from netdoctor_tui.app import NetdoctorApp
+
+    app = NetdoctorApp(start)
+    printed = app.run()
+    if app.failure is not None:
+        raise app.failure
+    return printed
