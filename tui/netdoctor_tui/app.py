@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from textual import work
-from textual.app import App
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.worker import Worker, WorkerState
 
 from netdoctor.endpoints import Request
 from netdoctor.errors import NetdoctorError
 from netdoctor.render.sanitize import cleaned, visible
 from netdoctor.report import Report
+from netdoctor_tui.asking import AskingApp
 from netdoctor_tui.screens.hosts import HostsScreen
 from netdoctor_tui.screens.path import PathScreen
 from netdoctor_tui.source import Answer, CancelledError, Inventory
@@ -17,7 +17,7 @@ from netdoctor_tui.start import Start
 from netdoctor_tui.timeline import Timeline
 
 
-class NetdoctorApp(App[str]):
+class NetdoctorApp(AskingApp):
     """The interactive view. It returns what is to be printed once it is left, or None."""
 
     CSS = """
@@ -29,14 +29,12 @@ class NetdoctorApp(App[str]):
     ENABLE_COMMAND_PALETTE = True
 
     def __init__(self, start: Start) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__(start)
         self.theme = "ansi-dark"
         self.title = "netdoctor"
-        self.start = start
         self.timeline = Timeline()
         self.failure: Exception | None = None
         self.doing = ""
-        self.request = start.request
         self._hosts: HostsScreen | None = None
         self._path: PathScreen | None = None
         self._cleaned: dict[int, tuple[Report, Report]] = {}
@@ -104,10 +102,9 @@ class NetdoctorApp(App[str]):
 
     def open_question(self, request: Request) -> None:
         """Ask a question and show its path."""
-        self.request = request
         self.timeline = Timeline()
         self.open_path()
-        self.ask(request, probe=False)
+        self.follow(request)
 
     def ask_again(self, *, probe: bool) -> None:
         """Ask the same question again."""
@@ -133,26 +130,16 @@ class NetdoctorApp(App[str]):
 
     # Work.
 
-    @work(thread=True, exclusive=True, group="ask", exit_on_error=False)
-    def ask(self, request: Request, *, probe: bool) -> None:
-        """Ask the source in a thread."""
-        answer = self.start.source.ask(request, self._tell, probe=probe)
-        self.call_from_thread(self.answered, answer)
-
     @work(thread=True, exclusive=True, group="look", exit_on_error=False)
     def look_around(self) -> None:
         """Find the namespaces in a thread: their names first, then their devices."""
+        tell = self.teller()
         for devices in (False, True):
-            found = self.start.source.inventory(self._tell, devices=devices)
+            found = self.start.source.inventory(tell, devices=devices)
             self.call_from_thread(self._found, found)
 
-    def _tell(self, doing: str) -> None:
-        """Told by a worker. Raises CancelledError where a newer one has taken its place."""
-        if get_current_worker().is_cancelled:
-            raise CancelledError
-        self.call_from_thread(self._progress, doing)
-
-    def _progress(self, doing: str) -> None:
+    def progress(self, doing: str) -> None:
+        """Show what is being done."""
         self.doing = doing
         self._redraw()
 

@@ -14,6 +14,8 @@ from netdoctor.facts.host import NamespaceFacts
 from netdoctor.facts.links import Record
 from netdoctor.hostmap import MapNamespace
 from netdoctor.report import NamespaceRef, Report
+from netdoctor_tui.live.focus import Focus
+from netdoctor_tui.live.passing import Passed
 
 #: Told in a few words what is being done. It raises `CancelledError` where nobody waits for the result any more.
 Told = Callable[[str], None]
@@ -24,10 +26,16 @@ class CancelledError(Exception):
 
 
 class Answer(Record, frozen=True):
-    """One question and its report. `request` is None where the report was saved and cannot be asked again."""
+    """One question and its report. `request` is None where the report was saved and cannot be asked again.
+
+    `focus` is what to watch so that no change of it is missed, where it is of the running machine; `because` says what
+    had changed when it was asked by itself.
+    """
 
     report: Report
     request: Request | None = None
+    focus: Focus | None = None
+    because: tuple[str, ...] = ()
 
 
 class Known(Record, frozen=True):
@@ -64,8 +72,11 @@ class Source(Protocol):
     def inventory(self, told: Told, *, devices: bool) -> Inventory:
         """Return the namespaces, and their `devices` if asked for."""
 
-    def ask(self, request: Request, told: Told, *, probe: bool) -> Answer:
-        """Answer a question; with `probe` real packets are sent too. Raises NetdoctorError for what cannot be asked."""
+    def ask(self, request: Request, told: Told, *, probe: bool, passed: Passed | None = None) -> Answer:
+        """Answer a question; with `probe` real packets are sent too, and `passed` is told where they come by.
+
+        Raises NetdoctorError for what cannot be asked.
+        """
 
     def facts(self, host: str | None, namespace: NamespaceRef, told: Told) -> NamespaceFacts | None:
         """Return all that is known of a namespace of a report; None where nothing is."""

@@ -43,8 +43,6 @@ class Pace:
     """The moments at which to ask again. All times are seconds of one clock that never goes back."""
 
     def __init__(self) -> None:
-        #: While set, nothing is due; what comes meanwhile is due when it is unset.
-        self.held = False
         self.pending: list[Notice] = []
         self._first = self._last = 0.0
         self._began: float | None = None
@@ -67,8 +65,8 @@ class Pace:
         self._learned &= notice.learned
 
     def due(self) -> float | None:
-        """Return when to ask; None while nothing has changed, it is being asked, or the answers are held."""
-        if not self.pending or self.held or self._began is not None:
+        """Return when to ask; None while nothing has changed, or it is being asked."""
+        if not self.pending or self._began is not None:
             return None
         if self._learned:
             settled = min(self._last + QUIET_LEARNED, self._first + CEILING_LEARNED)

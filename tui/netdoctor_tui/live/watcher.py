@@ -6,14 +6,14 @@ import os
 import select
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from netdoctor.collect import pulse
 from netdoctor.collect.notice_words import Notice
 from netdoctor.collect.notices import Ear
 from netdoctor.facts.host import NamespaceId
-from netdoctor.facts.links import Record
+from netdoctor_tui.live.focus import Focus
 from netdoctor_tui.live.pace import News, Pace
 
 #: Seconds between two looks at whether the namespaces are still there: until then a deleted one lives on through us.
@@ -32,22 +32,10 @@ Say = Callable[[tuple[Notice, ...]], None]
 SYSCTL = "sysctl "
 
 
-class Focus(Record, frozen=True):
-    """What to watch: namespaces, the most important first; sysctls by inode, with the values that were read.
-
-    `listener` is the namespace, protocol and port at which somebody has to listen. `six`: IPv6 matters too.
-    """
-
-    namespaces: tuple[NamespaceId, ...] = ()
-    sysctls: Mapping[int, Mapping[str, str | None]] = {}
-    listener: tuple[int, str, int] | None = None
-    six: bool = False
-
-
 class Watcher:
     """Calls `say` with what has changed when it is time to ask again, from a thread of its own.
 
-    It is told by `began` and `ended` when a question is asked, by `watch` what matters, and by `hold` to wait.
+    It is told by `began` and `ended` when a question is asked, and by `watch` what matters.
     """
 
     def __init__(self, say: Say) -> None:
@@ -62,6 +50,7 @@ class Watcher:
         self._unfelt: set[int] = set()
         self._listener: tuple[int, str, int] | None = None
         self._folders = _modified()
+        self._lost = False
         self._next_look = self._next_pulse = self._next_thorough = 0.0
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._closed = False
@@ -79,23 +68,12 @@ class Watcher:
         with self._lock:
             self._pace.began(time.monotonic(), sending)
 
-    def ended(self, differed: bool) -> None:
-        """It is answered, with another answer than before or the same."""
+    def ended(self, differed: bool, lost: bool = False) -> None:
+        """It is answered, with another answer than before or the same; `lost`: there is nobody to be asked about."""
         with self._lock:
             self._pace.ended(time.monotonic(), differed)
+            self._lost = lost
         self._awake()
-
-    def hold(self, held: bool) -> None:
-        """Say nothing while held; what changed meanwhile is said when it is let go."""
-        with self._lock:
-            self._pace.held = held
-        self._awake()
-
-    @property
-    def waiting(self) -> int:
-        """How many changes have not been said yet."""
-        with self._lock:
-            return len(self._pace.pending)
 
     def close(self) -> None:
         """End the thread, and let go of all namespaces."""
@@ -201,7 +179,10 @@ class Watcher:
         folders = _modified()
         if folders != self._folders:
             self._folders = folders
-            self._noticed([Notice(0, "namespace", "a namespace came or went")])
+            if (
+                self._lost
+            ):  # else a namespace that matters shows by its devices, and this one comes and goes elsewhere
+                self._noticed([Notice(0, "namespace", "a namespace came or went")])
         if now >= self._next_pulse:
             self._take_pulses(now)
 
