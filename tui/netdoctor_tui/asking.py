@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 from textual import work
@@ -39,7 +40,8 @@ class AskingApp(App[str]):
 
     def call_soon(self, call: Callable[..., object], *words: object) -> None:
         """Have something done by the thread that draws, without waiting for it; from any thread."""
-        self.call_later(call, *words)
+        with suppress(RuntimeError):  # the loop has ended: there is nobody left to do it
+            self.call_later(call, *words)
 
     def follow(self, request: Request) -> None:
         """Ask a question, and go on asking it."""
@@ -87,8 +89,16 @@ class AskingApp(App[str]):
         if event.worker is self._worker and ended and self.start.source.live and self.is_running:
             self.follower.failed(event.worker.error)
 
+    def leave(self) -> bool:
+        """Leave, from a signal handler; False where the app does not run."""
+        if not self.is_running:
+            return False
+        self.call_soon(self.exit)
+        return True
+
     def on_unmount(self) -> None:
-        """Watch no more."""
+        """Watch no more, and wait for no answer: what works on one takes away what it has put in place."""
+        self.workers.cancel_all()
         self.follower.close()
 
     def teller(self) -> Callable[[str], None]:

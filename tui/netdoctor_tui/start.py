@@ -24,11 +24,18 @@ class Start(Struct, frozen=True):
 
 
 def run(start: Start) -> str | None:
-    """Run the app until it is left, and return what is to be printed afterwards. Raises what went wrong in it."""
+    """Run the app until it is left, and return what is to be printed afterwards. Raises what went wrong in it.
+
+    Raises KeyboardInterrupt where it was left because of a signal; the terminal is as it was in any case.
+    """
     from netdoctor_tui.app import NetdoctorApp
+    from netdoctor_tui.live.leaving import Leaving
 
     app = NetdoctorApp(start)
-    printed = app.run()
+    with Leaving(app.leave) as leaving:
+        printed = app.run()
+    if leaving.asked is not None:
+        raise KeyboardInterrupt
     if app.failure is not None:
         raise app.failure
     return printed
