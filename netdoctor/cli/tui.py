@@ -78,8 +78,11 @@ def run(args: argparse.Namespace) -> int:
         may_change=args.allow_system_changes,
         redact=args.redact,
     )
-    if printed := run_app(start):
-        out.write(printed, None)
+    report = run_app(start)
+    if report is not None:
+        from netdoctor.render.text import render_text
+
+        out.write(render_text(report, out.stdout_style(args.color)), None)
     return ExitCode.REACHABLE
 
 

@@ -1,47 +1,42 @@
-"""How the app asks: in threads, one question at a time, and again by itself when the network changes."""
+"""How the app asks: one question at a time, and again by itself when the network changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from msgspec.structs import replace
-from textual import work
-from textual.app import App
-from textual.worker import Worker, WorkerState, get_current_worker
+from textual.worker import Worker, WorkerState
 
 from netdoctor.endpoints import Request
+from netdoctor.render.sanitize import visible
 from netdoctor_tui.live.follower import Follower
-from netdoctor_tui.live.passing import Hop
-from netdoctor_tui.source import Answer, CancelledError
+from netdoctor_tui.live.passing import Hop, RuleMet
+from netdoctor_tui.screens.confirm import ConfirmScreen
+from netdoctor_tui.source import Answer, Told, Tracing
 from netdoctor_tui.start import Start
+from netdoctor_tui.work import WorkingApp
 
 
-class AskingApp(App[str]):
-    """The part of the app that asks. What comes of it goes to `answered`, `progress` and `passed`."""
+class AskingApp(WorkingApp):
+    """The part of the app that asks. What comes of it goes to `answered` and `passed`."""
 
     def __init__(self, start: Start) -> None:
         super().__init__(ansi_color=True)
         self.start = start
         self.request = start.request
-        self.follower = Follower(lambda because: self.call_soon(self._changed, because))
+        self.follower = Follower(lambda because: self.soon(lambda: self._changed(because)))
         self._worker: Worker[None] | None = None
+        self._asked = 0
 
     def answered(self, answer: Answer) -> None:
         """Take an answer."""
         raise NotImplementedError
 
-    def progress(self, doing: str) -> None:
-        """Say what is being done; nothing, where that is empty."""
-        raise NotImplementedError
-
     def passed(self, hops: Sequence[Hop]) -> None:
         """Show where packets of ours have come by."""
 
-    def call_soon(self, call: Callable[..., object], *words: object) -> None:
-        """Have something done by the thread that draws, without waiting for it; from any thread."""
-        with suppress(RuntimeError):  # the loop has ended: there is nobody left to do it
-            self.call_later(call, *words)
+    def traced(self, lines: Sequence[str] | None) -> None:
+        """Show what TRACE tells as it comes in: that it begins (None), or more."""
 
     def follow(self, request: Request) -> None:
         """Ask a question, and go on asking it."""
@@ -50,10 +45,57 @@ class AskingApp(App[str]):
         self.ask(request)
 
     def ask(self, request: Request, *, probe: bool = False, because: tuple[str, ...] = ()) -> None:
-        """Ask the source in a thread; an answer that is waited for still is given up."""
+        """Ask the source; an answer that is waited for still is given up."""
+        source = self.start.source
+
+        def work(told: Told) -> Answer:
+            answer = source.ask(request, told, probe=probe, passed=lambda hops: self.soon(lambda: self.passed(hops)))
+            return replace(answer, because=because)
+
+        self._ask(work, probe)
+
+    @property
+    def can_trace(self) -> bool:
+        """Whether a packet may be traced, which changes the system for as long as it takes."""
+        return self.start.may_change and self.start.may_send and isinstance(self.start.source, Tracing)
+
+    def ask_for_trace(self) -> None:
+        """Say what tracing puts in place, and trace if that is wanted."""
+        source, request = self.start.source, self.request
+        if not self.can_trace or not isinstance(source, Tracing) or request is None:
+            self.say("read only: tracing changes the system, and needs `netdoctor tui --allow-system-changes`")
+            return
+
+        def asked(lines: list[str]) -> None:
+            if not lines:
+                self.say("no namespace on the way has rules that could be traced")
+                return
+            wanted = "Trace a packet? Put in place for it, and taken away again at its end:"
+            shown = [visible(line) for line in lines]
+            self.push_screen(ConfirmScreen(wanted, shown, self.start.look), lambda yes: self._trace(request, bool(yes)))
+
+        self.job("trace", lambda told: source.additions(request, told), asked)
+
+    def _trace(self, request: Request, yes: bool) -> None:
+        source = self.start.source
+        if not yes or not isinstance(source, Tracing):
+            return
+
+        def say(line: str) -> None:
+            self.soon(lambda: self.say(line))
+
+        def met(rules: Sequence[RuleMet]) -> None:
+            self.soon(lambda: self.traced([one.text for one in rules]))
+
+        self.traced(None)
+        self._ask(lambda told: source.trace(request, told, say, met), sending=True)
+
+    def _ask(self, work: Callable[[Told], Answer], sending: bool) -> None:
+        self._asked += 1
+        number = self._asked
         if self.start.source.live:
-            self.follower.began(probe=probe)
-        self._worker = self._ask(request, probe, because)
+            self.follower.began(probe=sending)
+        self._worker = self.job("ask", work, lambda answer: self._take_in(number, answer))
 
     @property
     def asking(self) -> bool:
@@ -65,23 +107,10 @@ class AskingApp(App[str]):
         if self.request is not None and not self.asking:
             self.ask(self.request, because=because)
 
-    @work(thread=True, exclusive=True, group="ask", exit_on_error=False)
-    def _ask(self, request: Request, probe: bool, because: tuple[str, ...]) -> None:
-        worker = get_current_worker()
-        answer = self.start.source.ask(request, self.teller(), probe=probe, passed=self._passed)
-        self.call_soon(self._answered, worker, replace(answer, because=because))
-
-    def _passed(self, hops: Sequence[Hop]) -> None:
-        self.call_soon(self.passed, tuple(hops))
-
-    def _answered(self, worker: Worker[None], answer: Answer) -> None:
+    def _take_in(self, number: int, answer: Answer) -> None:
         """Take an answer, unless a newer one is waited for; one that nobody asked for is shown if it is news."""
-        if worker is not self._worker:
-            return
-        if not self.start.source.live or self.follower.answered(answer):
+        if number == self._asked and (not self.start.source.live or self.follower.answered(answer)):
             self.answered(answer)
-        else:
-            self.progress("")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Take in that there will be no answer."""
@@ -93,21 +122,10 @@ class AskingApp(App[str]):
         """Leave, from a signal handler; False where the app does not run."""
         if not self.is_running:
             return False
-        self.call_soon(self.exit)
+        self.soon(self.exit)
         return True
 
     def on_unmount(self) -> None:
         """Watch no more, and wait for no answer: what works on one takes away what it has put in place."""
         self.workers.cancel_all()
         self.follower.close()
-
-    def teller(self) -> Callable[[str], None]:
-        """What a worker tells how far it is; raises CancelledError where a newer one has taken its place."""
-        worker = get_current_worker()
-
-        def tell(doing: str) -> None:
-            if worker.is_cancelled:
-                raise CancelledError
-            self.call_soon(self.progress, doing)
-
-        return tell

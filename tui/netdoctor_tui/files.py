@@ -15,6 +15,7 @@ from netdoctor.report import NamespaceRef, Report, load
 from netdoctor.snapshot import SnapshotError
 from netdoctor_tui.inventory import inventory_of
 from netdoctor_tui.live.passing import Passed
+from netdoctor_tui.privacy import spoken_of
 from netdoctor_tui.source import Answer, Inventory, Source, Told
 
 
@@ -38,6 +39,10 @@ class ReportSource:
     def facts(self, host: str | None, namespace: NamespaceRef, told: Told) -> NamespaceFacts | None:
         """See `Source.facts`: a report has none."""
         return None
+
+    def everything(self, told: Told) -> tuple[tuple[NamespaceFacts, ...], tuple[str, ...]]:
+        """See `Source.everything`: what the report itself names."""
+        return spoken_of(self.saved) if self.saved is not None else ((), ())
 
 
 class SnapshotSource:
@@ -66,6 +71,12 @@ class SnapshotSource:
                 found = self._host.namespace(known.inode)
                 return found.facts() if found is not None else None
         return None
+
+    def everything(self, told: Told) -> tuple[tuple[NamespaceFacts, ...], tuple[str, ...]]:
+        """See `Source.everything`."""
+        known = self._host.namespaces()
+        found = tuple(ns.facts() for one in known if (ns := self._host.namespace(one.inode)) is not None)
+        return found, tuple(sorted({host_of(one) or self._host.name for one in known}))
 
 
 def open_files(paths: list[str]) -> Source:

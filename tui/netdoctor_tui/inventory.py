@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from netdoctor.endpoints.lookup import exact_form
 from netdoctor.facts.fleet import host_of, own_inode, plain_label
 from netdoctor.facts.host import Host, NamespaceId
@@ -18,7 +20,10 @@ def inventory_of(host: Host, told: Told, *, devices: bool) -> Inventory:
     if not devices:
         return Inventory(known)
     told(f"reading the devices of {len(known)} namespaces")
-    return Inventory(known, survey(host).namespaces)
+    # The map is in the order of the host's namespaces; of several hosts it names all in one.
+    seen = [entry for entry in host.namespaces() if host.namespace(entry.inode) is not None]
+    parts = zip(seen, survey(host).namespaces, strict=False)
+    return Inventory(known, tuple(replace(part, host=host_of(entry) or host.name) for entry, part in parts))
 
 
 def _known(host: Host, entry: NamespaceId) -> Known:

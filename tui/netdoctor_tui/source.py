@@ -7,7 +7,7 @@ returns is immutable and holds no open socket.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from netdoctor.endpoints import Request
 from netdoctor.facts.host import NamespaceFacts
@@ -15,7 +15,7 @@ from netdoctor.facts.links import Record
 from netdoctor.hostmap import MapNamespace
 from netdoctor.report import NamespaceRef, Report
 from netdoctor_tui.live.focus import Focus
-from netdoctor_tui.live.passing import Passed
+from netdoctor_tui.live.passing import Met, Passed
 
 #: Told in a few words what is being done. It raises `CancelledError` where nobody waits for the result any more.
 Told = Callable[[str], None]
@@ -80,3 +80,20 @@ class Source(Protocol):
 
     def facts(self, host: str | None, namespace: NamespaceRef, told: Told) -> NamespaceFacts | None:
         """Return all that is known of a namespace of a report; None where nothing is."""
+
+    def everything(self, told: Told) -> tuple[tuple[NamespaceFacts, ...], tuple[str, ...]]:
+        """Return the facts of all namespaces and the names of the hosts: all that a redaction has to replace."""
+
+
+@runtime_checkable
+class Tracing(Protocol):
+    """A source that can have a packet traced; that changes the system for as long as it takes."""
+
+    def additions(self, request: Request, told: Told) -> list[str]:
+        """Say what `trace` would put in place for this question and take away again."""
+
+    def trace(self, request: Request, told: Told, say: Callable[[str], None], met: Met) -> Answer:
+        """Answer a question, and have the kernel tell which rules a real packet meets.
+
+        `say` is told what is put in place and taken away, `met` of the rules as the packet meets them.
+        """

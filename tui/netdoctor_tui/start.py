@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from netdoctor.endpoints import Request
+from netdoctor.report import Report
 from netdoctor_tui.look import Look
 from netdoctor_tui.source import Source
 
@@ -23,8 +24,8 @@ class Start(Struct, frozen=True):
     redact: bool = False
 
 
-def run(start: Start) -> str | None:
-    """Run the app until it is left, and return what is to be printed afterwards. Raises what went wrong in it.
+def run(start: Start) -> Report | None:
+    """Run the app until it is left, and return the report whose finding is to be printed. Raises what went wrong in it.
 
     Raises KeyboardInterrupt where it was left because of a signal; the terminal is as it was in any case.
     """
@@ -33,9 +34,9 @@ def run(start: Start) -> str | None:
 
     app = NetdoctorApp(start)
     with Leaving(app.leave) as leaving:
-        printed = app.run()
+        report = app.run()
     if leaving.asked is not None:
         raise KeyboardInterrupt
     if app.failure is not None:
         raise app.failure
-    return printed
+    return report

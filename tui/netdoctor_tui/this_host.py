@@ -105,6 +105,15 @@ class ThisHost:
             found = machine.namespace(namespace.inode)
             return found.facts() if found is not None else None
 
+    def everything(self, told: Told) -> tuple[tuple[NamespaceFacts, ...], tuple[str, ...]]:
+        """See `Source.everything`."""
+        from netdoctor.collect.live import LiveHost
+        from netdoctor.snapshot import take
+
+        with LiveHost() as host:
+            told("reading every namespace, to know all names")
+            return take(host).namespaces, (host.name,)
+
 
 def _observer(
     host: AskedHost, passed: Passed | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from typing import NamedTuple
 
 from netdoctor.hostmap import MapDevice
 from netdoctor.render.sanitize import visible
@@ -12,35 +13,49 @@ from netdoctor_tui.model.rows import Row, Span, row
 from netdoctor_tui.source import Inventory, Known
 
 
+class _Marks(NamedTuple):
+    """How a namespace is drawn: its devices shown, picked as the source, below the name of its host."""
+
+    opened: bool
+    picked: bool
+    indent: str
+
+
 def host_rows(
-    inventory: Inventory, look: Look, opened: frozenset[Known] = frozenset(), source: Known | None = None
+    inventory: Inventory,
+    shown: Inventory,
+    look: Look,
+    opened: frozenset[Known] = frozenset(),
+    source: Known | None = None,
 ) -> list[Row]:
-    """Return the tree. `opened` namespaces show their devices; `source` is marked as picked."""
-    devices = {(part.host, part.namespace.inode): part.devices for part in inventory.devices}
+    """Return the tree, its keys those of `inventory` and its words those of `shown`, which is the same or redacted.
+
+    `opened` namespaces show their devices; `source` is marked as picked.
+    """
+    devices = {(part.host, part.namespace.inode): part.devices for part in shown.devices}
     several = len({known.host for known in inventory.known}) > 1
     rows: list[Row] = []
-    for host, group in groupby(inventory.known, key=lambda known: known.host):
-        if several:
-            rows.append(row(Span(visible(host), "bold"), key=host))
-        for known in group:
-            held = devices.get((known.host, known.namespace.inode))
-            rows.append(_namespace(known, held, look, known in opened, known == source, "  " if several else ""))
+    pairs = zip(inventory.known, shown.known, strict=True)
+    for _, group in groupby(pairs, key=lambda pair: pair[0].host):
+        for number, (known, told) in enumerate(group):
+            if several and number == 0:
+                rows.append(row(Span(visible(told.host), "bold"), key=("host", known.host)))
+            held = devices.get((told.host, known.namespace.inode))
+            marks = _Marks(known in opened, known == source, "  " if several else "")
+            rows.append(_namespace(known, told, held, look, marks))
             if known in opened and held is not None:
-                rows += [_device(device, known, look, "      " if several else "    ") for device in held]
+                rows += [_device(device, known, look, marks.indent) for device in held]
     return rows
 
 
-def _namespace(
-    known: Known, devices: tuple[MapDevice, ...] | None, look: Look, opened: bool, picked: bool, indent: str
-) -> Row:
-    mark = look("▾") if opened else look("▸")
-    also = f"  ({', '.join(known.also)})" if known.also else ""
-    spans = [Span(f"{indent}{mark} "), Span(visible(known.namespace.name), "bold"), Span(visible(also), "dim")]
+def _namespace(known: Known, told: Known, devices: tuple[MapDevice, ...] | None, look: Look, marks: _Marks) -> Row:
+    also = f"  ({', '.join(told.also)})" if told.also else ""
+    spans = [Span("SRC ", "accent")] if marks.picked else []
+    spans += [Span(f"{marks.indent}{look('▾' if marks.opened else '▸')} ")]
+    spans += [Span(visible(told.namespace.name), "bold"), Span(visible(also), "dim")]
     if devices is not None:
         spans.append(Span(f"  {visible(_summary(devices))}", "dim"))
-    if picked:
-        spans.insert(0, Span("SRC ", "accent"))
-    return Row(tuple(spans), known, known.form)
+    return Row(tuple(spans), known, told.form)
 
 
 def _summary(devices: tuple[MapDevice, ...]) -> str:
@@ -55,7 +70,7 @@ def _device(device: MapDevice, known: Known, look: Look, indent: str) -> Row:
     up = device.up and (device.carrier or device.kind == "loopback")
     state = Span(look("●"), "good") if up else Span(look("╳"), "bad")
     words = " ".join((device.kind, *device.addresses, *device.notes))
-    return Row((Span(indent), state, Span(f" {visible(device.name)}  {visible(words)}")), (known, device.id))
+    return Row((Span(f"{indent}    "), state, Span(f" {visible(device.name)}  {visible(words)}")), (known, device.id))
 
 
 def named(key: object) -> Known | None:

@@ -10,10 +10,13 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Input
 
+from netdoctor.errors import UsageError
 from netdoctor_tui.actions import EVERYWHERE, LIST, Action
 from netdoctor_tui.look import Look
+from netdoctor_tui.model.asked import line_of, parse_question
+from netdoctor_tui.screens.help import HelpScreen
 from netdoctor_tui.widgets.entry import Entry
-from netdoctor_tui.widgets.keys import SIDEWAYS, bound
+from netdoctor_tui.widgets.keys import OWN, SIDEWAYS, bound
 from netdoctor_tui.widgets.lines import KeyBar, Lines
 from netdoctor_tui.widgets.rowlist import RowList
 
@@ -45,6 +48,7 @@ class BaseScreen(Screen[None]):
         yield Lines(id="headline")
         yield from self.body()
         yield Entry("show only lines with this text; !text: without it", id="filter")
+        yield Entry("SRC DST, and tcp:PORT or udp:PORT; DST alone for the same source", id="question")
         yield KeyBar(id="keys")
 
     def body(self) -> Iterator[Any]:
@@ -53,6 +57,7 @@ class BaseScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Show what there is already."""
+        self.set_class(not self.look.unicode, "-ascii")
         for one in self.query(RowList):
             one.set_class(not self.look.unicode, "-ascii")
         self.call_after_refresh(self.redraw)
@@ -74,29 +79,67 @@ class BaseScreen(Screen[None]):
         """The list that has the focus, or had it last."""
         return self.query(RowList).first()
 
-    def action_filter(self) -> None:
-        """Open the line to type a filter into."""
-        entry = self.query_one("#filter", Entry)
-        entry.value = self.list.wanted
+    @property
+    def narrowed(self) -> RowList:
+        """The list that a filter is for."""
+        return self.list
+
+    async def run_named(self, name: str) -> None:
+        """Run an action by its name, of the list that has the focus or of this screen."""
+        owner = self.list if name in {one.name for one in OWN} else self
+        await self.app.run_action(name, owner)
+
+    def _open(self, entry: Entry, text: str) -> None:
+        entry.value = text
         entry.add_class("-open")
         entry.focus()
+        entry.cursor_position = len(text)
+
+    def action_filter(self) -> None:
+        """Open the line to type a filter into."""
+        self._open(self.query_one("#filter", Entry), self.list.wanted)
+
+    def action_question(self) -> None:
+        """Open the line to type a question into."""
+        private = self.app_.private
+        self._open(self.query_one("#question", Entry), "" if private else line_of(self.app_.request))
+
+    def action_help(self) -> None:
+        """Tell what the keys do here."""
+        groups = (("Here", self.ACTIONS), ("In every list", LIST), ("Everywhere", EVERYWHERE))
+        offered = self.offered()
+        shown = [(name, [one for one in group if one in offered]) for name, group in groups]
+        self.app.push_screen(HelpScreen(f"{self.TOPIC}: {self.list.topic}", shown, self.look))
 
     @on(Input.Changed, "#filter")
     def _narrow(self, event: Input.Changed) -> None:
         if self.query_one("#filter", Entry).has_focus:
-            self.list.filter(event.value)
+            self.narrowed.filter(event.value)
 
-    @on(Input.Submitted, "#filter")
-    def _close_filter(self) -> None:
-        self.query_one("#filter", Entry).remove_class("-open")
-        self.list.focus()
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        asked = event.value.strip() if event.input.id == "question" else ""
+        self._close()
+        if asked:
+            try:
+                self.app_.open_question(parse_question(asked, self.app_.request))
+            except UsageError as error:
+                self.app_.say(str(error), "error")
+
+    def _close(self) -> None:
+        """Close the lines to type into, and go on in the list."""
+        for entry in self.query(Entry):
+            entry.remove_class("-open")
+        self.narrowed.focus()
 
     def action_back(self) -> None:
-        """Take the filter away, else leave."""
-        entry = self.query_one("#filter", Entry)
-        if entry.has_class("-open") or self.list.wanted:
-            self.list.filter("")
-            self._close_filter()
+        """Close the line that is typed into, take the filter away, else leave."""
+        open_ = [entry.id for entry in self.query(Entry) if entry.has_class("-open")]
+        if open_ == ["question"]:
+            self._close()
+        elif open_ or self.narrowed.wanted:
+            self.narrowed.filter("")
+            self._close()
         else:
             self.leave()
 

@@ -8,6 +8,7 @@ from textual import on
 from textual.widget import Widget
 
 from netdoctor.endpoints import Request
+from netdoctor.render.sanitize import visible
 from netdoctor_tui.actions import Action
 from netdoctor_tui.model.headline import Status, top_row
 from netdoctor_tui.model.hosts import host_rows, named, next_end
@@ -50,11 +51,14 @@ class HostsScreen(BaseScreen):
     def redraw(self, keep: bool = True) -> None:
         """Show the tree as it is now."""
         super().redraw()
-        status = Status(self.app_.start.source.name, self.app_.words(), self.app_.doing)
-        asked = "pick the source" if self.source is None else f"{self.source.namespace.name}: pick the destination"
+        status = Status(self.app_.source_name, self.app_.words(), self.app_.doing)
+        shown = self.app_.shown_inventory(self.inventory)
+        pairs = zip(self.inventory.known, shown.known, strict=True)
+        picked = next((two for one, two in pairs if one == self.source), None)
+        asked = "pick the source" if picked is None else f"{visible(picked.namespace.name)}: pick the destination"
         prompt = row(Span(f"{asked}, with enter; ", "bold"), ": types a question, for an address or a port")
         self.query_one("#headline", Lines).show([top_row(status, "", self.size.width, self.look), prompt])
-        self.list.show(host_rows(self.inventory, self.look, self.opened, self.source), keep=keep)
+        self.list.show(host_rows(self.inventory, shown, self.look, self.opened, self.source), keep=keep)
         self._title()
 
     def _title(self) -> None:

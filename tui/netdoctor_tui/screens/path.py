@@ -9,23 +9,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Container, Vertical
+from textual.timer import Timer
 from textual.widget import Widget
 
-from netdoctor_tui.actions import PATH
+from netdoctor.report import Direction
+from netdoctor_tui.actions import PATH, Action
 from netdoctor_tui.details import TABS, Details
+from netdoctor_tui.live.difference import Difference, difference
+from netdoctor_tui.live.passing import Hop
 from netdoctor_tui.model.headline import Status, question_text, top_row, verdict_rows
 from netdoctor_tui.model.path import Place, path_rows, where_it_ends
+from netdoctor_tui.model.rows import row
+from netdoctor_tui.model.rules import Chain, met_in
 from netdoctor_tui.model.why import fix_text
 from netdoctor_tui.screens.base import BaseScreen
+from netdoctor_tui.screens.chain import ChainScreen
 from netdoctor_tui.source import Answer
 from netdoctor_tui.widgets.keys import bound
 from netdoctor_tui.widgets.lines import Lines, Title
-from netdoctor_tui.widgets.rowlist import RowList
+from netdoctor_tui.widgets.rowlist import Content, RowList
 
+#: Seconds that a packet is shown at each place it came by.
+STRIDE = 0.12
 #: Narrower than this, the details stand below the path.
 BESIDE = 72
 
@@ -36,28 +45,37 @@ class PathScreen(BaseScreen):
     TOPIC = "The path of a packet"
     ACTIONS = PATH
     BINDINGS = bound(PATH)
-    CSS = """
-    #body { layout: horizontal; height: 1fr; }
-    #left { width: 2fr; max-width: 44; }
-    #right { width: 3fr; border-left: solid ansi_default; padding-left: 1; }
-    .-ascii #right { border-left: ascii ansi_default; }
-    .-stacked #body { layout: vertical; }
-    .-stacked #left { width: 1fr; max-width: 100%; height: 2fr; }
-    .-stacked #right { width: 1fr; height: 3fr; border-left: none; padding-left: 0; }
+    DEFAULT_CSS = """
+    PathScreen {
+        #body { layout: horizontal; height: 1fr; }
+        #left { width: 2fr; max-width: 44; }
+        #right { width: 3fr; border-left: solid ansi_default; padding-left: 1; }
+        &.-ascii #right { border-left: ascii ansi_default; }
+        &.-stacked #body { layout: vertical; }
+        &.-stacked #left { width: 1fr; max-width: 100%; height: 2fr; }
+        &.-stacked #right { width: 1fr; height: 3fr; border-left: none; padding-left: 0; }
+        &.-zoomed #left { display: none; }
+        &.-zoomed #right { border-left: none; padding-left: 0; }
+    }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.tab = "why"
         self.place: Place | None = None
-        self.changed: frozenset[Place] = frozenset()
+        self.since = Difference()
+        #: Places that a packet of ours has yet to be shown at, where it is, and the rules that TRACE has told of.
+        self._coming: list[Hop] = []
+        self._passing: dict[tuple[Direction, int | None, str | None], str] = {}
+        self._walking: Timer | None = None
+        self._told: list[str] = []
 
     def body(self) -> Iterator[Widget]:
         """Yield the path at the left and the details at the right."""
         with Container(id="body"):
             with Vertical(id="left"):
                 yield Title(id="title")
-                yield RowList("The path", id="path")
+                yield RowList("The path", id="path", leads=True)
             with Vertical(id="right"):
                 yield Title(id="tabs")
                 yield RowList("Details", id="details")
@@ -82,11 +100,19 @@ class PathScreen(BaseScreen):
         """The list that has the focus, else the path."""
         return self.details if self.details.has_focus else self.path
 
-    def show(self, changed: frozenset[Place] = frozenset()) -> None:
-        """Show the answer that is to be looked at now, from where its packet ends; `changed` places are marked."""
-        self.changed = changed
+    @property
+    def narrowed(self) -> RowList:
+        """The list that a filter is for: the details, where they are long."""
+        return self.details if self.details.has_focus or self.tab == "facts" or self.details.wanted else self.path
+
+    def show(self) -> None:
+        """Show the answer that is to be looked at now, from where its packet ends; what is new in it is marked."""
+        before = self.app_.timeline.before
+        self.since = Difference()
         if self.answer is not None:
-            self.place = where_it_ends(self.app_.shown(self.answer))
+            report = self.app_.shown(self.answer)
+            self.place = where_it_ends(report)
+            self.since = difference(self.app_.shown(before), report) if before is not None else self.since
         self.redraw()
         self.path.go_to(self.place)
 
@@ -98,13 +124,13 @@ class PathScreen(BaseScreen):
         self._head()
         if self.answer is not None:
             report = self.app_.shown(self.answer)
-            self.path.show(path_rows(report, self.look, self.changed), keep=True)
+            self.path.show(path_rows(report, self.look, self.since.places, self._passing), keep=True)
         self._details()
         self._titles()
 
     def _head(self) -> None:
         app = self.app_
-        status = Status(app.start.source.name, app.words(), app.doing)
+        status = Status(app.source_name, app.words(), app.doing)
         if self.answer is None:
             rows = [top_row(status, app.asked, self.size.width, self.look)]
         else:
@@ -112,21 +138,51 @@ class PathScreen(BaseScreen):
             question = question_text(report, self.look)
             rows = [
                 top_row(status, question, self.size.width, self.look),
-                *verdict_rows(report, self.size.width, self.look),
+                *verdict_rows(report, self.size.width, self.look, self.since.verdict),
             ]
         head = self.query_one("#headline", Lines)
         head.styles.height = len(rows)
         head.show(rows)
 
+    def offered(self) -> tuple[Action, ...]:
+        """The actions that make sense for what is shown."""
+        app, absent = self.app_, set()
+        if app.request is None:
+            absent |= {"again", "hosts", "question"}
+        if not app.can_send:
+            absent.add("send")
+        if not app.can_trace:
+            absent.add("trace")
+        if not app.start.source.live and len(app.timeline.answers) < 2:
+            absent |= {"freeze", "earlier", "later"}
+        return tuple(one for one in super().offered() if one.name not in absent)
+
     def _details(self, keep: bool = True) -> None:
-        if self.answer is not None:
-            report = self.app_.shown(self.answer)
-            made = Details(report, self.place, self.look)
+        if self.answer is None:
+            return
+        since = self.answer.because if self.app_.veil is None else (), self.since.said
+        made = Details(self.app_.shown(self.answer), self.place, self.look, since)
+        if self.tab == "rules" and self._told:
+            self.details.show([row(line) for line in self._told], keep=keep)
+            return
+        if not made.needs_facts(self.tab) or self.place is None:
             self.details.show(made.of(self.tab), keep=keep)
+            return
+        if not keep:
+            self.details.show(made.without_facts(self.tab))
+        tab, place = self.tab, self.place
+        make = made.with_facts(tab)
+        self.app_.read(place.host, place.namespace, make, lambda content: self._read(tab, place, content))
+
+    def _read(self, tab: str, place: Place, content: Content) -> None:
+        """Show what was made of facts, if that is still what is looked at."""
+        if (tab, place) == (self.tab, self.place):
+            self.details.show(content, keep=True)
+            self._titles()
 
     def _titles(self) -> None:
         self.query_one("#title", Title).plain("PATH", self.path.place, self.look)
-        self.query_one("#tabs", Title).tabs(TABS, self.tab, self.details.place, self.look)
+        self.query_one("#tabs", Title).tabs(TABS, self.tab, self.details.place)
 
     @on(RowList.Moved, "#path")
     def _moved(self) -> None:
@@ -140,6 +196,12 @@ class PathScreen(BaseScreen):
     @on(RowList.Moved, "#details")
     def _moved_in_details(self) -> None:
         self._titles()
+
+    @on(RowList.Chosen, "#details")
+    def _open_chain(self) -> None:
+        chain = self.details.key
+        if isinstance(chain, Chain) and self.answer is not None:
+            self.app.push_screen(ChainScreen(chain, met_in(self.app_.shown(self.answer), chain)))
 
     @on(RowList.Chosen, "#path")
     def _open_place(self) -> None:
@@ -180,6 +242,43 @@ class PathScreen(BaseScreen):
         """Ask again, with packets."""
         self.app_.ask_again(probe=True)
 
+    def action_trace(self) -> None:
+        """Have a packet traced, after a question."""
+        self.app_.ask_for_trace()
+
+    def pass_by(self, hops: Sequence[Hop]) -> None:
+        """Show a packet where it came by, one place after the other: it was faster than anybody looks."""
+        self._coming += [hop for hop in hops if not hop.stray]
+        if self._walking is None:
+            self._walking = self.set_interval(STRIDE, self._stride)
+
+    def _stride(self) -> None:
+        self._passing = {}
+        if self._coming:
+            hop = self._coming.pop(0)
+            self._passing = {(hop.leg, hop.namespace.inode, hop.interface): f"{hop.leg} {'out' if hop.out else 'in'}"}
+        elif self._walking is not None:
+            self._walking.stop()
+            self._walking = None
+        if self.answer is not None:
+            report = self.app_.shown(self.answer)
+            self.path.show(path_rows(report, self.look, self.since.places, self._passing), keep=True)
+
+    def begin_trace(self) -> None:
+        """Show the rules, and there what TRACE tells as it comes in."""
+        self._told = ["TRACE: the rules that a packet meets, as the kernel tells them"]
+        self.action_tab("rules")
+
+    def told(self, lines: Sequence[str]) -> None:
+        """Show more rules that the packet has met."""
+        self._told += lines
+        self._details()
+
+    def end_trace(self) -> None:
+        """Show the rules of the answer again."""
+        self._told = []
+        self._details()
+
     def action_freeze(self) -> None:
         """Keep the answer that is shown, or go on with the latest."""
         frozen = self.app_.timeline.freeze()
@@ -200,13 +299,35 @@ class PathScreen(BaseScreen):
         else:
             self.app_.say("there is no earlier answer" if by < 0 else "this is the latest answer")
 
+    def action_zoom(self) -> None:
+        """Give the details the whole width, or take it back."""
+        self.toggle_class("-zoomed")
+        self.details.focus()
+
+    def action_save(self) -> None:
+        """Save the report, redacted."""
+        self.app_.save(redacted=True)
+
+    def action_save_plain(self) -> None:
+        """Save the report as it is."""
+        self.app_.save(redacted=False)
+
+    def action_privacy(self) -> None:
+        """Show other names and addresses, or the real ones."""
+        self.app_.privacy()
+
     def action_hosts(self) -> None:
         """Show hosts and namespaces."""
         self.app_.open_hosts()
 
+    def action_leave_finding(self) -> None:
+        """Quit, and print the finding."""
+        self.app_.leave_finding()
+
     def leave(self) -> None:
         """Go back from the details to the path, from there to the namespaces."""
-        if self.details.has_focus:
+        if self.details.has_focus or self.has_class("-zoomed"):
+            self.remove_class("-zoomed")
             self.path.focus()
-        else:
+        elif self.app_.start.source.saved is None:
             self.app_.open_hosts()

@@ -61,11 +61,11 @@ class Parts(Lines):
 class Title(Parts):
     """The title of a pane, or its tabs; `after` stands at the right."""
 
-    def tabs(self, names: Sequence[tuple[str, str]], chosen: str, after: str, look: Look) -> None:
+    def tabs(self, names: Sequence[str], chosen: str, after: str) -> None:
         """Show tabs by number, the chosen one marked by brackets too."""
         parts = []
-        for number, (name, label) in enumerate(names, start=1):
-            text = f"[{number} {label}]" if name == chosen else f" {number} {label} "
+        for number, name in enumerate(names, start=1):
+            text = f"[{number} {name}]" if name == chosen else f" {number} {name} "
             parts.append(((Span(text, "bold" if name == chosen else "dim"),), f"tab('{name}')"))
         used = sum(len(spans[0].text) for spans, _ in parts)
         room = self.size.width - used

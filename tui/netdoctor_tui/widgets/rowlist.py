@@ -20,7 +20,10 @@ Content = Sequence[Row] | Callable[[int], Sequence[Row]]
 
 
 class RowList(ScrollView, can_focus=True):
-    """Rows, a cursor over them and a filter. `topic` is what its title and the help call it."""
+    """Rows, a cursor over them and a filter. `topic` is what its title and the help call it.
+
+    Where the list `leads`, others show what its row stands for, and the cursor stays to be seen without the focus.
+    """
 
     BINDINGS = bound(OWN)
     DEFAULT_CSS = """
@@ -43,11 +46,13 @@ class RowList(ScrollView, can_focus=True):
     class Chosen(Moved):
         """A row was opened, by enter or the mouse."""
 
-    def __init__(self, topic: str, *, id: str) -> None:
+    def __init__(self, topic: str, *, id: str, leads: bool = False) -> None:
         super().__init__(id=id)
+        self._leads = leads
         self.topic = topic
         self.wanted = ""
         self.cursor = 0
+        self.shift = 0
         self._content: Content = ()
         self._all: Sequence[Row] = ()
         self.rows: Sequence[Row] = ()
@@ -61,6 +66,7 @@ class RowList(ScrollView, can_focus=True):
         if keep and key is not None and self.key != key:
             self.go_to(key)
         if not keep:
+            self.shift = 0
             self.scroll_to(0, 0, animate=False)
 
     def filter(self, wanted: str) -> None:
@@ -108,19 +114,18 @@ class RowList(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         """Break lines anew."""
         self._make()
-        self._into_sight()
+        self.call_after_refresh(self._into_sight)
 
     def render_line(self, y: int) -> Strip:
         """Draw the line `y` of what is in sight."""
-        left, top = self.scroll_offset
-        number, width = top + y, self.size.width
+        number, width = self.scroll_offset.y + y, self.size.width
         if number >= len(self.rows):
             return Strip.blank(width)
         style: Style | None = None
         if number == self.cursor:
-            style = CURSOR if self.has_focus else LEFT_BEHIND
+            style = CURSOR if self.has_focus else LEFT_BEHIND if self._leads else None
         strip = strip_of(self.rows[number], style)
-        return strip.crop_extend(left, left + width, style if self.has_focus else None)
+        return strip.crop_extend(self.shift, self.shift + width, style)
 
     def _move(self, to: int) -> None:
         self.cursor = max(min(to, len(self.rows) - 1), 0)
@@ -162,6 +167,16 @@ class RowList(ScrollView, can_focus=True):
     def action_last(self) -> None:
         """To the last row."""
         self._move(len(self.rows) - 1)
+
+    def action_scroll_sideways(self, by: int) -> None:
+        """Show what is farther left or right of long lines."""
+        widest = max((strip_of(one).cell_length for one in self._in_sight()), default=0)
+        self.shift = max(min(self.shift + by, widest - self.size.width), 0)
+        self.refresh()
+
+    def _in_sight(self) -> Sequence[Row]:
+        top = self.scroll_offset.y
+        return self.rows[top : top + self.size.height]
 
     def action_choose(self) -> None:
         """Open the row under the cursor."""

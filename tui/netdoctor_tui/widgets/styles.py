@@ -25,5 +25,5 @@ LEFT_BEHIND = Style(underline=True)
 
 
 def strip_of(row: Row, style: Style | None = None) -> Strip:
-    """Return a row as Textual draws it. Texts are segments, never markup."""
-    return Strip([Segment(text, ROLES[role] + (style or Style())) for text, role in row.spans])
+    """Return a row as Textual draws it, in its roles' styles or all in one. Texts are segments, never markup."""
+    return Strip([Segment(text, style or ROLES[role]) for text, role in row.spans])
