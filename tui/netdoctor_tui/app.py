@@ -111,11 +111,21 @@ class NetdoctorApp(AskingApp):
         """What there is to pick from, as it may be shown, in the same order."""
         return self.veil.inventory(inventory) if self.veil is not None else inventory
 
-    def redraw(self) -> None:
-        """Show the state of the app on the screen in front."""
+    @property
+    def _front(self) -> BaseScreen | None:
+        """The screen in front, if it is there already and one of those that show the app's state."""
         front = self.screen_stack[-1] if self.is_running and self.screen_stack else None
-        if isinstance(front, BaseScreen) and front.is_mounted:
-            front.redraw()
+        return front if isinstance(front, BaseScreen) and front.is_mounted else None
+
+    def redraw(self) -> None:
+        """Show everything on the screen in front anew."""
+        if self._front is not None:
+            self._front.redraw()
+
+    def restate(self) -> None:
+        """Show the state of the app on the screen in front."""
+        if self._front is not None:
+            self._front.restate()
 
     # Where one can go.
 

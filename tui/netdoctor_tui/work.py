@@ -23,7 +23,7 @@ class WorkingApp(App[Report]):
     doing = ""
     failure: Exception | None = None
 
-    def redraw(self) -> None:
+    def restate(self) -> None:
         """Show the state of the app on the screen in front."""
 
     def say(self, text: str, severity: str = "information") -> None:
@@ -52,13 +52,13 @@ class WorkingApp(App[Report]):
 
     def _progress(self, doing: str) -> None:
         self.doing = doing
-        self.redraw()
+        self.restate()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say what went wrong where a person can do something about it; else leave with it."""
         if event.state in (WorkerState.SUCCESS, WorkerState.ERROR, WorkerState.CANCELLED):
             self.doing = ""
-            self.redraw()
+            self.restate()
         error = event.worker.error if event.state is WorkerState.ERROR else None
         if isinstance(error, NetdoctorError):
             self.say(str(error), "error")

@@ -46,14 +46,17 @@ def difference(before: Report, after: Report) -> Difference:
 
 
 def substance(report: Report) -> tuple[object, ...]:
-    """What an answer comes to, as something that can be compared: all but when and with what packets it was asked."""
+    """What an answer comes to, as something that can be compared: all but when and with what packets it was asked.
+
+    What could not be seen counts where the answer hangs on it; else it names processes that come and go.
+    """
     return (
         report.question,
         report.verdict,
         report.causes,
         report.hazards,
         report.path,
-        report.missing,
+        report.missing if report.verdict == "unknown" else (),
         report.crashed,
     )
 

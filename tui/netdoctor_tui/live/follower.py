@@ -47,7 +47,7 @@ class Follower:
 
         found = substance(answer.report)
         same = found == self._predicted
-        if not self._probed:
+        if not self._probed or self._predicted is None:
             self._predicted = found
         watcher = self._watching()
         if answer.focus is not None:

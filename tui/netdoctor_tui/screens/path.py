@@ -128,6 +128,10 @@ class PathScreen(BaseScreen):
         self._details()
         self._titles()
 
+    def restate(self) -> None:
+        """Show the state of the app in the headline: nothing else has changed by what is being done."""
+        self._head()
+
     def _head(self) -> None:
         app = self.app_
         status = Status(app.source_name, app.words(), app.doing)
