@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from netdoctor.diagnosis import diagnose
@@ -18,6 +19,7 @@ from netdoctor.report import NamespaceRef, Report
 from netdoctor.snapshot import snapshot_host
 from netdoctor_tui.app import NetdoctorApp
 from netdoctor_tui.files import ReportSource, SnapshotSource
+from netdoctor_tui.live.passing import Passed
 from netdoctor_tui.look import Look
 from netdoctor_tui.source import Answer, Inventory, Told
 from netdoctor_tui.start import Start
@@ -49,7 +51,7 @@ class Recorded(SnapshotSource):
     def __init__(self, key: str) -> None:
         super().__init__("lab.json", _host(key))
 
-    def ask(self, request: Request, told: Told, *, probe: bool) -> Answer:
+    def ask(self, request: Request, told: Told, *, probe: bool, passed: Passed | None = None) -> Answer:
         from msgspec.structs import replace
 
         answer = super().ask(request, told, probe=probe)
@@ -71,7 +73,7 @@ class Prepared:
     def inventory(self, told: Told, *, devices: bool) -> Inventory:
         return Inventory(())
 
-    def ask(self, request: Request, told: Told, *, probe: bool) -> Answer:
+    def ask(self, request: Request, told: Told, *, probe: bool, passed: Passed | None = None) -> Answer:
         told("asking")
         self.asked.append((request, probe))
         if not self.reports:
@@ -105,11 +107,15 @@ def live_app(source: Prepared, asked: Request | None = ASKED, *, may_send: bool 
 
 
 async def settle(pilot: Driven) -> None:
-    """Wait until no work is under way, and everything is drawn."""
-    for _ in range(2):
+    """Wait until no work is under way, and the screen stays as it is."""
+    seen: list[list[str]] = []
+    while len(seen) < 3 or seen[-1] != seen[-2] or seen[-2] != seen[-3]:
         while any(not worker.is_finished for worker in pilot.app.workers):
             await asyncio.sleep(0.005)
         await pilot.pause()
+        if not pilot.app.is_running or len(seen) > 50:
+            return
+        seen.append(lines(pilot.app))
 
 
 async def press(pilot: Driven, *keys: str) -> None:
@@ -134,7 +140,7 @@ def drive(app: NetdoctorApp, script: Script | Sequence[str] = (), size: tuple[in
     return asyncio.run(run())
 
 
-def lines(app: NetdoctorApp) -> list[str]:
+def lines(app: App[Report]) -> list[str]:
     """The screen as it is now."""
     drawn = app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip).rstrip() for strip in drawn]

@@ -151,7 +151,7 @@ def test_an_ascii_screen_holds_ascii_alone() -> None:
 class Failing(Prepared):
     """A source with a bug."""
 
-    def ask(self, request: object, told: Told, *, probe: bool) -> Answer:
+    def ask(self, request: object, told: Told, *, probe: bool, passed: object = None) -> Answer:
         raise ZeroDivisionError("a bug")
 
 

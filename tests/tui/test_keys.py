@@ -142,7 +142,7 @@ def test_the_fix_is_copied_from_the_path_and_a_line_from_the_details() -> None:
 def test_help_tells_of_every_action_that_makes_sense_here_and_goes_away() -> None:
     shown = after("question_mark", size=(100, 80))
     for one in (*LIST, *EVERYWHERE, *PATH):
-        if one.name not in ("send", "freeze", "earlier", "later"):  # a file can be asked no more
+        if one.name not in ("send", "trace", "freeze", "earlier", "later"):  # a file can be asked no more
             assert one.told.split(";")[0][:30] in shown, one
     assert "real packets" not in shown
     assert "╳ UNREACHABLE" in after("question_mark", "question_mark")

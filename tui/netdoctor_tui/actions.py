@@ -47,6 +47,9 @@ PATH = (
     Action("copy", ("y",), "copy", "copy the command or line to the terminal's clipboard (OSC 52)", 3),
     Action("again", ("r",), "again", "ask again", 5),
     Action("send", ("x",), "send", "send real packets and watch how far they come", 6),
+    Action(
+        "trace", ("t",), "trace", "have the kernel tell the rules that a packet meets; asks before it changes anything"
+    ),
     Action("freeze", ("f",), "freeze", "keep this answer on the screen while new ones come", 9),
     Action("earlier", ("left_square_bracket",), "earlier", "the answer before", 0),
     Action("later", ("right_square_bracket",), "later", "the answer after", 0),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from textual.app import SystemCommand
@@ -14,6 +14,8 @@ from netdoctor.facts.host import NamespaceFacts
 from netdoctor.render.sanitize import cleaned, visible
 from netdoctor.report import NamespaceRef, Report
 from netdoctor_tui.actions import written
+from netdoctor_tui.asking import AskingApp
+from netdoctor_tui.live.passing import Hop
 from netdoctor_tui.model.asked import line_of
 from netdoctor_tui.privacy import Veil
 from netdoctor_tui.saving import save
@@ -23,12 +25,11 @@ from netdoctor_tui.screens.path import PathScreen
 from netdoctor_tui.source import Answer, Inventory, Told
 from netdoctor_tui.start import Start
 from netdoctor_tui.timeline import Timeline
-from netdoctor_tui.work import WorkingApp
 
 T = TypeVar("T")
 
 
-class NetdoctorApp(WorkingApp):
+class NetdoctorApp(AskingApp):
     """The interactive view. It returns the report whose finding is to be printed once it is left, or None."""
 
     CSS = """
@@ -38,12 +39,10 @@ class NetdoctorApp(WorkingApp):
     """
 
     def __init__(self, start: Start) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__(start)
         self.theme = "ansi-dark"
         self.title = "netdoctor"
-        self.start = start
         self.timeline = Timeline()
-        self.request = start.request
         self.veil: Veil | None = None
         self._secret = os.urandom(32)
         self._hosts: HostsScreen | None = None
@@ -111,11 +110,21 @@ class NetdoctorApp(WorkingApp):
         """What there is to pick from, as it may be shown, in the same order."""
         return self.veil.inventory(inventory) if self.veil is not None else inventory
 
-    def redraw(self) -> None:
-        """Show the state of the app on the screen in front."""
+    @property
+    def _front(self) -> BaseScreen | None:
+        """The screen in front, if it is there already and one of those that show the app's state."""
         front = self.screen_stack[-1] if self.is_running and self.screen_stack else None
-        if isinstance(front, BaseScreen) and front.is_mounted:
-            front.redraw()
+        return front if isinstance(front, BaseScreen) and front.is_mounted else None
+
+    def redraw(self) -> None:
+        """Show everything on the screen in front anew."""
+        if self._front is not None:
+            self._front.redraw()
+
+    def restate(self) -> None:
+        """Show the state of the app on the screen in front."""
+        if self._front is not None:
+            self._front.restate()
 
     # Where one can go.
 
@@ -148,10 +157,9 @@ class NetdoctorApp(WorkingApp):
         if self.start.source.saved is not None:
             self.say("a saved report answers one question only; open a snapshot to ask others", "error")
             return
-        self.request = request
         self.timeline = Timeline()
         self.open_path()
-        self.ask(request, probe=False)
+        self.follow(request)
 
     def leave_finding(self) -> None:
         """Quit, and have the finding printed where the app was started."""
@@ -184,10 +192,6 @@ class NetdoctorApp(WorkingApp):
     def can_send(self) -> bool:
         """Whether packets may be sent."""
         return self.start.source.live and self.start.may_send
-
-    def ask(self, request: Request, *, probe: bool) -> None:
-        """Ask the source."""
-        self.job("ask", lambda told: self.start.source.ask(request, told, probe=probe), self.answered)
 
     def look_around(self) -> None:
         """Find the namespaces: their names first, then their devices."""
@@ -266,6 +270,20 @@ class NetdoctorApp(WorkingApp):
         if self._hosts is not None:
             self._hosts.show(inventory)
 
+    def passed(self, hops: Sequence[Hop]) -> None:
+        """Show a packet of ours on its way; not under other names, which these are not known by."""
+        if self._path is not None and self.veil is None and not self.timeline.frozen:
+            self._path.pass_by(hops)
+
+    def traced(self, lines: Sequence[str] | None) -> None:
+        """Show what TRACE tells as it comes in: that it begins (None), or more."""
+        if self._path is None or self.veil is not None:
+            return
+        if lines is None:
+            self._path.begin_trace()
+        else:
+            self._path.told([visible(line) for line in lines])
+
     def answered(self, answer: Answer) -> None:
         """Take an answer, and show it unless the screen is frozen; under other names only once these are known."""
         if self.veil is not None and self.start.source.live:
@@ -280,6 +298,8 @@ class NetdoctorApp(WorkingApp):
         if self.start.source.live:
             self._facts.clear()
         self.doing = ""
+        if self._path is not None:
+            self._path.end_trace()
         if self.timeline.add(answer) and self._path is not None:
             self._path.call_after_refresh(self._path.show)
         else:

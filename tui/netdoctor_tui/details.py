@@ -14,6 +14,7 @@ from netdoctor_tui.model.facts import fact_rows
 from netdoctor_tui.model.path import Place
 from netdoctor_tui.model.rows import Row, row
 from netdoctor_tui.model.rules import Chain, met_on, rule_rows
+from netdoctor_tui.model.since import since_rows
 from netdoctor_tui.model.step import step_rows
 from netdoctor_tui.model.why import why_rows
 from netdoctor_tui.widgets.rowlist import Content
@@ -27,7 +28,10 @@ NO_FACTS = "a saved report holds no facts: open a snapshot of the host, or ask t
 class Details:
     """The content of each tab, for one report and one place of it."""
 
-    def __init__(self, report: Report, place: Place | None, look: Look) -> None:
+    def __init__(
+        self, report: Report, place: Place | None, look: Look, since: tuple[Sequence[str], Sequence[str]] = ((), ())
+    ) -> None:
+        self._since = since
         self._report = report
         self._place = place
         self._look = look
@@ -50,7 +54,8 @@ class Details:
         return self._counted if tab == "rules" else self._facts
 
     def _why(self, width: int) -> Sequence[Row]:
-        return why_rows(self._report, width, self._look)
+        since = list(since_rows(*self._since, width, self._look))
+        return [*why_rows(self._report, width, self._look), *([row(""), *since] if since else [])]
 
     def _step(self, width: int) -> Sequence[Row]:
         return step_rows(self._report, self._place, width, self._look)

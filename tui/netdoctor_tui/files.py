@@ -14,6 +14,7 @@ from netdoctor.facts.host import Host, NamespaceFacts
 from netdoctor.report import NamespaceRef, Report, load
 from netdoctor.snapshot import SnapshotError
 from netdoctor_tui.inventory import inventory_of
+from netdoctor_tui.live.passing import Passed
 from netdoctor_tui.privacy import spoken_of
 from netdoctor_tui.source import Answer, Inventory, Source, Told
 
@@ -31,7 +32,7 @@ class ReportSource:
         """See `Source.inventory`: a report has none."""
         return Inventory(())
 
-    def ask(self, request: Request, told: Told, *, probe: bool) -> Answer:
+    def ask(self, request: Request, told: Told, *, probe: bool, passed: Passed | None = None) -> Answer:
         """See `Source.ask`: always a UsageError."""
         raise UsageError("a saved report answers one question only; open a snapshot to ask others")
 
@@ -58,7 +59,7 @@ class SnapshotSource:
         """See `Source.inventory`."""
         return inventory_of(self._host, told, devices=devices)
 
-    def ask(self, request: Request, told: Told, *, probe: bool) -> Answer:
+    def ask(self, request: Request, told: Told, *, probe: bool, passed: Passed | None = None) -> Answer:
         """See `Source.ask`. Nothing is sent from a snapshot."""
         told("walking the packet")
         return Answer(diagnose(self._host, resolve(self._host, request)), request)

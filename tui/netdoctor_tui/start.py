@@ -25,11 +25,18 @@ class Start(Struct, frozen=True):
 
 
 def run(start: Start) -> Report | None:
-    """Run the app until it is left; return the report whose finding is to be printed. Raises what went wrong in it."""
+    """Run the app until it is left, and return the report whose finding is to be printed. Raises what went wrong in it.
+
+    Raises KeyboardInterrupt where it was left because of a signal; the terminal is as it was in any case.
+    """
     from netdoctor_tui.app import NetdoctorApp
+    from netdoctor_tui.live.leaving import Leaving
 
     app = NetdoctorApp(start)
-    report = app.run()
+    with Leaving(app.leave) as leaving:
+        report = app.run()
+    if leaving.asked is not None:
+        raise KeyboardInterrupt
     if app.failure is not None:
         raise app.failure
     return report

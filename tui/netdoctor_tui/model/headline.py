@@ -42,10 +42,14 @@ def top_row(status: Status, question: str, width: int, look: Look) -> Row:
     return row(Span(left.ljust(max(room, 0)), "bold"), "  ", Span(right, "accent" if status.doing else ""))
 
 
-def verdict_rows(report: Report, width: int, look: Look) -> list[Row]:
-    """Return the verdict and the summary in two lines, the second one ending in … where there is more."""
+def verdict_rows(report: Report, width: int, look: Look, before: str | None = None) -> list[Row]:
+    """Return the verdict and the summary in two lines, the second one ending in … where there is more.
+
+    `before` is the verdict of the answer before, where it was another one.
+    """
     symbol, role = VERDICTS[report.verdict]
-    label = f"{look(symbol)} {report.verdict.upper()}  "
+    was = f" ({look('Δ')} was {before})" if before is not None else ""
+    label = f"{look(symbol)} {report.verdict.upper()}{was}  "
     lines = textwrap.wrap(report.summary, width, initial_indent=" " * len(label), subsequent_indent="  ")
     more = len(lines) > 2
     lines = [*lines[:2], "", ""][:2]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
+from types import MappingProxyType
 from typing import NamedTuple
 
 from netdoctor.render.path import place_codes
@@ -72,7 +73,13 @@ def _beyond(leg: Direction, node: Node) -> Stop:
     return Stop(Place(leg, node.host, node.namespace, node.interface, node.id), "unreached", ())
 
 
-def path_rows(report: Report, look: Look, changed: frozenset[Place] = frozenset()) -> list[Row]:
+#: Where packets of ours are just now: leg, the namespace's inode and device → what to say of it.
+Passing = Mapping[tuple[Direction, int | None, str | None], str]
+
+
+def path_rows(
+    report: Report, look: Look, changed: frozenset[Place] = frozenset(), passing: Passing = MappingProxyType({})
+) -> list[Row]:
     """Return the path of a cleaned report. `changed` are places at which something else happened than before."""
     several = len({node.host for node in report.path.nodes}) > 1
     copies = _copies(report)
@@ -81,8 +88,17 @@ def path_rows(report: Report, look: Look, changed: frozenset[Place] = frozenset(
         if number:
             rows.append(row(""))
         rows.append(_title(report, leg, look))
-        rows += _leg(report, leg, look, changed, copies, several)
+        rows += [_passed(line, passing, look) for line in _leg(report, leg, look, changed, copies, several)]
     return rows or [row("there is no path: ", Span(report.summary, "doubt"))]
+
+
+def _passed(line: Row, passing: Passing, look: Look) -> Row:
+    """The line of a device, with the packet that is there just now."""
+    place = line.key
+    if not isinstance(place, Place) or place.interface is None:
+        return line
+    said = passing.get((place.leg, place.namespace.inode, place.interface))
+    return line if said is None else line._replace(spans=(*line.spans, Span(f"  {look('◀')} {said}", "lit")))
 
 
 def _title(report: Report, leg: LegPart, look: Look) -> Row:

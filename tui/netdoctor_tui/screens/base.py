@@ -70,6 +70,10 @@ class BaseScreen(Screen[None]):
         """Show the lines around the lists anew; they tell of the app's state, which changes often."""
         self.query_one(KeyBar).keys(self.offered())
 
+    def restate(self) -> None:
+        """Show the state of the app anew: what it is doing."""
+        self.redraw()
+
     def offered(self) -> tuple[Action, ...]:
         """The actions that make sense now."""
         return (*LIST, *self.ACTIONS, *EVERYWHERE)

@@ -9,16 +9,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from textual import on
 from textual.containers import Container, Vertical
+from textual.timer import Timer
 from textual.widget import Widget
 
+from netdoctor.report import Direction, Report
 from netdoctor_tui.actions import PATH, Action
 from netdoctor_tui.details import TABS, Details
+from netdoctor_tui.live.difference import Difference, difference
+from netdoctor_tui.live.passing import Hop
 from netdoctor_tui.model.headline import Status, question_text, top_row, verdict_rows
 from netdoctor_tui.model.path import Place, path_rows, where_it_ends
+from netdoctor_tui.model.rows import Row, row
 from netdoctor_tui.model.rules import Chain, met_in
 from netdoctor_tui.model.why import fix_text
 from netdoctor_tui.screens.base import BaseScreen
@@ -28,6 +33,8 @@ from netdoctor_tui.widgets.keys import bound
 from netdoctor_tui.widgets.lines import Head, Title
 from netdoctor_tui.widgets.rowlist import Content, RowList
 
+#: Seconds that a packet is shown at each place it came by.
+STRIDE = 0.12
 #: Narrower than this, the details stand below the path.
 BESIDE = 72
 
@@ -56,7 +63,12 @@ class PathScreen(BaseScreen):
         super().__init__()
         self.tab = "why"
         self.place: Place | None = None
-        self.changed: frozenset[Place] = frozenset()
+        self.since = Difference()
+        #: Places that a packet of ours has yet to be shown at, where it is, and the rules that TRACE has told of.
+        self._coming: list[Hop] = []
+        self._passing: dict[tuple[Direction, int | None, str | None], str] = {}
+        self._walking: Timer | None = None
+        self._told: list[str] = []
 
     def body(self) -> Iterator[Widget]:
         """Yield the path at the left and the details at the right."""
@@ -91,22 +103,28 @@ class PathScreen(BaseScreen):
     @property
     def narrowed(self) -> RowList:
         """The list that a filter is for: the details, where they are long."""
-        return (
-            self.details
-            if self.details.has_focus or self.tab == "facts" or self.details.wanted
-            else self.path
-        )
+        long = self.details.has_focus or self.tab == "facts" or bool(self.details.wanted)
+        return self.details if long else self.path
 
-    def show(self, changed: frozenset[Place] = frozenset()) -> None:
-        """Show the answer that is to be looked at now, from where its packet ends; `changed` places are marked."""
-        self.changed = changed
+    def show(self) -> None:
+        """Show the answer that is to be looked at now, from where its packet ends; what is new in it is marked.
+
+        Where nothing is new, whoever looks at another place stays there.
+        """
+        before = self.app_.timeline.before
+        self.since = Difference()
         if self.answer is not None:
             report = self.app_.shown(self.answer)
-            self.place = where_it_ends(report)
-            self.path.show(path_rows(report, self.look, self.changed), keep=True)
-            self.path.go_to(self.place)
-            self._details()
+            self.since = difference(self.app_.shown(before), report) if before is not None else self.since
+            self.path.show(self._path_rows(report), keep=True)
+            if before is None or self.since or not self.path.go_to(self.place):
+                self.place = where_it_ends(report)
+                self.path.go_to(self.place)
+        self._details()
         self.redraw()
+
+    def _path_rows(self, report: Report) -> Sequence[Row]:
+        return path_rows(report, self.look, self.since.places, self._passing)
 
     def redraw(self) -> None:
         """Show the lines around the lists as they are now."""
@@ -114,6 +132,10 @@ class PathScreen(BaseScreen):
         self.set_class(self.size.width < BESIDE, "-stacked")
         self._head()
         self._titles()
+
+    def restate(self) -> None:
+        """Show the state of the app in the headline: nothing else has changed by what is being done."""
+        self._head()
 
     def _head(self) -> None:
         app = self.app_
@@ -125,7 +147,7 @@ class PathScreen(BaseScreen):
             question = question_text(report, self.look)
             rows = [
                 top_row(status, question, self.size.width, self.look),
-                *verdict_rows(report, self.size.width, self.look),
+                *verdict_rows(report, self.size.width, self.look, self.since.verdict),
             ]
         self.query_one("#headline", Head).show(rows)
 
@@ -136,6 +158,8 @@ class PathScreen(BaseScreen):
             absent |= {"again", "hosts", "question"}
         if not app.can_send:
             absent.add("send")
+        if not app.can_trace:
+            absent.add("trace")
         if not app.start.source.live and len(app.timeline.answers) < 2:
             absent |= {"freeze", "earlier", "later"}
         return tuple(one for one in super().offered() if one.name not in absent)
@@ -143,7 +167,11 @@ class PathScreen(BaseScreen):
     def _details(self, keep: bool = True) -> None:
         if self.answer is None:
             return
-        made = Details(self.app_.shown(self.answer), self.place, self.look)
+        since = self.answer.because if self.app_.veil is None else (), self.since.said
+        made = Details(self.app_.shown(self.answer), self.place, self.look, since)
+        if self.tab == "rules" and self._told:
+            self.details.show([row(line) for line in self._told], keep=keep)
+            return
         if not made.needs_facts(self.tab) or self.place is None:
             self.details.show(made.of(self.tab), keep=keep)
             return
@@ -220,6 +248,42 @@ class PathScreen(BaseScreen):
     def action_send(self) -> None:
         """Ask again, with packets."""
         self.app_.ask_again(probe=True)
+
+    def action_trace(self) -> None:
+        """Have a packet traced, after a question."""
+        self.app_.ask_for_trace()
+
+    def pass_by(self, hops: Sequence[Hop]) -> None:
+        """Show a packet where it came by, one place after the other: it was faster than anybody looks."""
+        self._coming += [hop for hop in hops if not hop.stray]
+        if self._walking is None:
+            self._walking = self.set_interval(STRIDE, self._stride)
+
+    def _stride(self) -> None:
+        self._passing = {}
+        if self._coming:
+            hop = self._coming.pop(0)
+            self._passing = {(hop.leg, hop.namespace.inode, hop.interface): f"{hop.leg} {'out' if hop.out else 'in'}"}
+        elif self._walking is not None:
+            self._walking.stop()
+            self._walking = None
+        if self.answer is not None:
+            self.path.show(self._path_rows(self.app_.shown(self.answer)), keep=True)
+
+    def begin_trace(self) -> None:
+        """Show the rules, and there what TRACE tells as it comes in."""
+        self._told = ["TRACE: the rules that a packet meets, as the kernel tells them"]
+        self.action_tab("rules")
+
+    def told(self, lines: Sequence[str]) -> None:
+        """Show more rules that the packet has met."""
+        self._told += lines
+        self._details()
+
+    def end_trace(self) -> None:
+        """Show the rules of the answer again."""
+        self._told = []
+        self._details()
 
     def action_freeze(self) -> None:
         """Keep the answer that is shown, or go on with the latest."""
