@@ -1,4 +1,4 @@
-"""Pictures of screens are compared with those that exactly one version of Textual drew, and are only made anew by it."""
+"""Pictures of screens are compared with what exactly one version of Textual drew, and only it makes them anew."""
 
 from __future__ import annotations
 
