@@ -170,7 +170,7 @@ def tables(row: Row) -> str:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_killed_at_any_moment_it_leaves_terminal_and_system_as_they_were(row: Row, number: int) -> None:
     """While it starts, while it sends packets and while it traces, each at a random moment of it."""
     subprocess.run(("ip", "netns", "exec", row.names["r"], "nft", RULES), check=True)
