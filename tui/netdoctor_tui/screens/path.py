@@ -30,7 +30,7 @@ from netdoctor_tui.screens.base import BaseScreen
 from netdoctor_tui.screens.chain import ChainScreen
 from netdoctor_tui.source import Answer
 from netdoctor_tui.widgets.keys import bound
-from netdoctor_tui.widgets.lines import Lines, Title
+from netdoctor_tui.widgets.lines import Head, Title
 from netdoctor_tui.widgets.rowlist import Content, RowList
 
 #: Seconds that a packet is shown at each place it came by.
@@ -103,7 +103,11 @@ class PathScreen(BaseScreen):
     @property
     def narrowed(self) -> RowList:
         """The list that a filter is for: the details, where they are long."""
-        return self.details if self.details.has_focus or self.tab == "facts" or self.details.wanted else self.path
+        return (
+            self.details
+            if self.details.has_focus or self.tab == "facts" or self.details.wanted
+            else self.path
+        )
 
     def show(self) -> None:
         """Show the answer that is to be looked at now, from where its packet ends; what is new in it is marked."""
@@ -113,19 +117,16 @@ class PathScreen(BaseScreen):
             report = self.app_.shown(self.answer)
             self.place = where_it_ends(report)
             self.since = difference(self.app_.shown(before), report) if before is not None else self.since
+            self._draw_path()
+            self.path.go_to(self.place)
+            self._details()
         self.redraw()
-        self.path.go_to(self.place)
 
     def redraw(self) -> None:
-        """Show everything as it is now."""
+        """Show the lines around the lists as they are now."""
         super().redraw()
-        self.set_class(not self.look.unicode, "-ascii")
         self.set_class(self.size.width < BESIDE, "-stacked")
         self._head()
-        if self.answer is not None:
-            report = self.app_.shown(self.answer)
-            self.path.show(path_rows(report, self.look, self.since.places, self._passing), keep=True)
-        self._details()
         self._titles()
 
     def restate(self) -> None:
@@ -144,9 +145,7 @@ class PathScreen(BaseScreen):
                 top_row(status, question, self.size.width, self.look),
                 *verdict_rows(report, self.size.width, self.look, self.since.verdict),
             ]
-        head = self.query_one("#headline", Lines)
-        head.styles.height = len(rows)
-        head.show(rows)
+        self.query_one("#headline", Head).show(rows)
 
     def offered(self) -> tuple[Action, ...]:
         """The actions that make sense for what is shown."""
@@ -264,6 +263,9 @@ class PathScreen(BaseScreen):
         elif self._walking is not None:
             self._walking.stop()
             self._walking = None
+        self._draw_path()
+
+    def _draw_path(self) -> None:
         if self.answer is not None:
             report = self.app_.shown(self.answer)
             self.path.show(path_rows(report, self.look, self.since.places, self._passing), keep=True)
