@@ -60,12 +60,11 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
 
 
 def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
-    """The detours past where the packet strayed: by another gateway of its device, or by another device."""
+    """The detours past where the packet strayed: another gateway of its device, or none there; or another device."""
     useful = []
     for detour in detours(case, found.at, found.route, found.destination):
         hop = detour.hop
-        gateway = hop is not None and hop.gateway is not None and found.gateway is not None
-        same = gateway and hop is not None and hop.oif == found.at.ifindex
+        same = found.gateway is not None and hop is not None and hop.oif == found.at.ifindex
         if detour.gain >= found.needed and same == same_device:
             useful.append(detour)
     return useful

@@ -46,7 +46,8 @@ def hold(
         assert not answers()
         code, report, said = ask()
         assert code == 1, (said, report and report["summary"])
-        assert [cause["code"] for cause in report["causes"]] == breakage.codes.split(), report["summary"]
+        named = [(cause["code"], cause["title"]) for cause in report["causes"]]
+        assert [code for code, _ in named] == breakage.codes.split(), named
         assert breakage.place.format(**words) in places(report["causes"][0]), report["causes"][0]["location"]
         for cause in report["causes"]:
             assert cause["fix"]["verified"], cause["fix"]
