@@ -43,7 +43,7 @@ def hold(
     try:
         for command in breakage.broken.format(**words).split("; "):
             run(*shlex.split(command))
-        assert not answers()
+        assert patient(lambda: not answers()), "broken"
         code, report, said = ask()
         assert code == 1, (said, report and report["summary"])
         named = [(cause["code"], cause["title"]) for cause in report["causes"]]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from .cni import PLUGINS
 from .engine import Engine, engine, needs, unmount
 
 
@@ -74,16 +75,24 @@ def wait_for_answer(made: Engine, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def podman() -> Iterator[Engine]:
-    """Give tests a podman whose storage is theirs alone."""
+@pytest.fixture(scope="module", params=["netavark", "cni"])
+def podman(request: pytest.FixtureRequest) -> Iterator[Engine]:
+    """Give tests a podman whose storage is theirs alone, with each of the two programs that make its networks."""
     needs("podman", "busybox", "ping")
+    if request.param == "cni" and not (PLUGINS / "bridge").exists():
+        pytest.skip(f"no CNI plugins in {PLUGINS} (containernetworking-plugins)")
     with tempfile.TemporaryDirectory(prefix="podman-") as name, engine(Path(name)) as made:
         settings = made.folder / "storage.conf"
         roots = [(what, str(made.folder / what)) for what in ("graphroot", "runroot")]
         settings.write_text("\n".join(["[storage]", 'driver = "vfs"', *(f'{k} = "{v}"' for k, v in roots), ""]))
+        choice = made.folder / "containers.conf"
+        choice.write_text(
+            f'[network]\nnetwork_backend = "{request.param}"\nnetwork_config_dir = "{made.folder}/networks"\n'
+            f'cni_plugin_dirs = ["{PLUGINS}"]\n'
+        )
         made.environment = {"CONTAINERS_STORAGE_CONF": str(settings)}
-        made.client = ("env", f"CONTAINERS_STORAGE_CONF={settings}", "podman", "--cgroup-manager=cgroupfs")
+        both = (f"CONTAINERS_STORAGE_CONF={settings}", f"CONTAINERS_CONF={choice}")
+        made.client = ("env", *both, "podman", "--cgroup-manager=cgroupfs")
         try:
             made.image()
             yield made
