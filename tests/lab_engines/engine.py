@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from netdoctor.cli import main
+from netdoctor.collect.nsenter import inside
 
 PREFIX = f"ndeng{os.getpid()}-"
 #: The node's address on its wire, and that of whoever is at the other end: TEST-NET-2 (RFC 5737), no machine's own.
@@ -101,6 +103,23 @@ def answered(enter: str, address: str) -> bool:
     """Tell whether an echo request is answered; `enter` is the beginning of a command in the sender's namespace."""
     command = (*enter.split(), "ping", "-c1", "-W1", address)
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def entered(name: str) -> Iterator[None]:
+    """What is opened in this block is opened in a named namespace."""
+    with open(f"/run/netns/{name}", "rb") as file, inside(file.fileno()):
+        yield
+
+
+def connects(name: str, address: str, port: int) -> bool:
+    """Tell whether a connection from a namespace stands."""
+    try:
+        with entered(name):
+            socket.create_connection((address, port), 1.5).close()
+    except OSError:
+        return False
+    return True
 
 
 def other_end(enter: str, beyond: str, device: str = "eth0") -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from netdoctor.collect.nsenter import inside
-
 from .breakage import Breakage, hold, patient
 from .cni import Node, node
-from .engine import FAR, NEAR, answered, ask, other_end
+from .engine import FAR, NEAR, answered, ask, connects, entered, other_end
 
 DEFAULT = {"routes": [{"dst": "0.0.0.0/0"}]}
 
@@ -57,23 +54,6 @@ def macvlan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         for name in ("a", "b"):
             made.add(name, network)
         yield made
-
-
-@contextmanager
-def entered(name: str) -> Iterator[None]:
-    """What is opened in this block is opened in a named namespace."""
-    with open(f"/run/netns/{name}", "rb") as file, inside(file.fileno()):
-        yield
-
-
-def connects(name: str, address: str, port: int) -> bool:
-    """Tell whether a connection from a namespace stands."""
-    try:
-        with entered(name):
-            socket.create_connection((address, port), 1.5).close()
-    except OSError:
-        return False
-    return True
 
 
 def enter(name: str) -> str:

@@ -1,4 +1,4 @@
-"""podman's containers by name, out of its storage: no service of it runs. Its networks by netavark, and by CNI plugins."""
+"""podman's containers by name, out of its storage: no service runs. Its networks by netavark and by CNI plugins."""
 
 from __future__ import annotations
 
