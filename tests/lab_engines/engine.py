@@ -19,6 +19,8 @@ import pytest
 from netdoctor.cli import main
 from netdoctor.collect.nsenter import inside
 
+from . import cgroups
+
 PREFIX = f"ndeng{os.getpid()}-"
 #: The node's address on its wire, and that of whoever is at the other end: TEST-NET-2 (RFC 5737), no machine's own.
 NEAR, FAR = "198.51.100.1", "198.51.100.2"
@@ -47,7 +49,11 @@ class Engine:
 
     def do(self, *words: str) -> str:
         """Run the engine's own command line."""
-        return run("nsenter", f"--net=/run/netns/{self.host}", *self.client, *words)
+        return run(*self.enter(), *self.client, *words)
+
+    def enter(self) -> tuple[str, ...]:
+        """The beginning of an engine's command: in its network namespace, and with control groups."""
+        return ("nsenter", f"--net=/run/netns/{self.host}", *cgroups.prefix())
 
     def image(self) -> None:
         """Import an image with nothing but busybox in it."""
@@ -155,6 +161,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     """An engine's namespaces, taken away at the end."""
     made = Engine(folder)
     try:
+        cgroups.share(folder)
         made.network()
         yield made
     finally:
@@ -165,7 +172,7 @@ def engine(folder: Path) -> Iterator[Engine]:
 def unmount(folder: Path) -> None:
     """Take away what an engine left mounted: the host's namespace, shared memory of containers."""
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        left = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]
+        left = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{folder}/")]
     for path in reversed(left):
         subprocess.run(("umount", "--lazy", path), capture_output=True, check=False)
 

@@ -7,8 +7,8 @@ import pytest
 from .breakage import Breakage, hold
 from .engine import FAR, NEAR, Engine, run
 
-#: podman raises these limits as a rule, and not every machine allows it.
-LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+#: podman sets these limits higher as a rule, and one on processes; not every machine allows it.
+LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", "--pids-limit", "0")
 
 
 @pytest.fixture(scope="module")
