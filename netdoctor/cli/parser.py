@@ -25,6 +25,7 @@ COMMANDS = {
     "trace": ("netdoctor.cli.trace", "which iptables and nftables rules a real packet meets"),
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
     "map": ("netdoctor.cli.map", "the namespaces of this host, and what is cabled to what"),
+    "preflight": ("netdoctor.cli.preflight", "what this user, kernel and machine allow netdoctor to see and do"),
     "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),
