@@ -29,6 +29,7 @@ COMMANDS = {
     "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),
+    "completion": ("netdoctor.cli.completion", "the script that lets a shell complete command lines"),
     "lab": ("netdoctor.lab.commands", "real practice networks in network namespaces, with faults"),
 }
 
