@@ -685,6 +685,6 @@ def test_more_jumps_than_are_followed_are_no_drop(backend: m.Backend) -> None:
     chains[f"c{deep}"] = [[TCP, DROP]]
     _, chooser = run(chains, backend=backend)
     assert {option.verdict for option in chooser.options if isinstance(option, Result)} == {"accept", "drop"}
-    shallow = {**chains, "c5": [[TCP, DROP]]}
+    shallow: Chains = {**chains, "c5": [[TCP, DROP]]}
     result, chooser = run(shallow, backend=backend)
     assert (result.verdict, chooser.asked) == ("accept", [])
