@@ -85,7 +85,7 @@ def _typed(words: list[str]) -> Typed:
         elif waiting is not None:
             waiting = waiting if several else None
         elif places:
-            place = places.pop(0)
+            place = places[0] if places[0].nargs in ("*", "+") else places.pop(0)
             if isinstance(place, argparse._SubParsersAction) and word in place.choices:
                 parser = place.choices[word]
                 places = _places(parser)
@@ -164,6 +164,10 @@ def _endpoints(typed: Typed, tail: str) -> Iterable[tuple[str, str]]:
         return sorted(names(host, tail).items())
 
 
+def _either(typed: Typed, tail: str) -> Iterable[tuple[str, str]]:
+    return [*_endpoints(typed, tail), (FILES, "")]
+
+
 @contextmanager
 def _host(files: list[str]) -> Iterator[Host]:
     """This host, or that of the snapshots, if they are small enough to be read while somebody waits."""
@@ -211,6 +215,7 @@ _SOURCES: dict[str, Callable[[Typed, str], Iterable[tuple[str, str]]]] = {
     "FILE": _files,
     "SRC": _endpoints,
     "DST": _endpoints,
+    "SRC DST FILE": _either,
     "CODE": _codes,
     "NAME": _networks,
     "FAULT": _faults,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -31,11 +31,17 @@ MOST_TAPS = 200
 #: Packets kept of a run. The answers of a busy server's port pass the filter too, and are told apart afterwards.
 MOST_CAPTURES = 20_000
 
+#: Given the packets of a run, whole.
 Keep = Callable[[list[Packet]], None]
+#: Told of packets as the taps see them, those seen together in order; and of none, to show that time goes by. What it
+#: raises ends the run.
+Tell = Callable[[Sequence[Sighting]], None]
+#: Seconds that go by at most until who is told is told again.
+PULSE = 0.1
 
 
 def observe(
-    host: LiveHost, plan: Plan, keep: Keep | None = None
+    host: LiveHost, plan: Plan, keep: Keep | None = None, tell: Tell | None = None
 ) -> tuple[Observation | None, tuple[Missing, ...]]:
     """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind.
 
@@ -44,7 +50,7 @@ def observe(
     remove_leftovers()
     with ExitStack() as stack:
         try:
-            run = _Run(host, plan, stack, KEPT if keep is None else WHOLE)
+            run = _Run(host, plan, stack, KEPT if keep is None else WHOLE, tell)
         except (NotAllowed, VanishedError) as error:
             gone = isinstance(error, VanishedError)
             why = "the namespace of the source is gone" if gone else f"not permitted: {error}"
@@ -62,9 +68,10 @@ def observe(
 class _Run:
     """The run itself; everything that it opens is closed by `stack`."""
 
-    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack, kept: int) -> None:
+    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack, kept: int, tell: Tell | None) -> None:
         self._host = host
         self._kept = kept
+        self._tell = tell
         self._plan = plan
         self._stack = stack
         self._missing: list[Missing] = []
@@ -77,6 +84,7 @@ class _Run:
         self._sender = self._opened(lambda: open_sender(plan.ping, mark))
         sport = self._sender.port if self._sender is not None else 0
         self._sought = Sought(plan.ping, mark, sport, plan.ports, plan.vxlan)
+        self._following = Recogniser(self._sought)
         self._taps = self._tapped(program(alternatives(self._sought), kept)) if self._sender else []
         self._start = time.monotonic()
         self._end = self._start
@@ -144,7 +152,8 @@ class _Run:
                         watched.add(fileno)
                         poll.register(fileno, events)
             until = min(deadline, following) if sender.sent < MOST else deadline
-            poll.poll(max(0.0, until - time.monotonic()))
+            left = max(0.0, until - time.monotonic())
+            poll.poll(left if self._tell is None else min(left, PULSE))
             sender.heard()
             self._read()
         self._end = time.monotonic()
@@ -157,25 +166,20 @@ class _Run:
             self._stack.callback(self._drops.close)
 
     def _read(self) -> None:
+        before = len(self._captures)
         for tap in self._taps:
             caught = tap.read()
             kept = caught[: MOST_CAPTURES - len(self._captures)]
             self._captures += kept
             self._lost += len(caught) - len(kept)
+        if self._tell is not None:
+            new = sorted(self._captures[before:], key=lambda capture: capture.time)
+            self._tell([packet.seen for packet in _recognised(self._following, new)])
 
     def packets(self) -> list[Packet]:
         """Return what was caught of the probe, in the order of time."""
         self._captures.sort(key=lambda capture: capture.time)
-        recogniser = Recogniser(self._sought)
-        found = []
-        for capture in self._captures:
-            caught = recogniser.recognise(capture.data)
-            if caught is not None:
-                place = (capture.time, capture.inode, capture.ifindex, capture.out)
-                what = (caught.kind, caught.number, caught.source, caught.destination)
-                seen = Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail)
-                found.append(Packet(seen, capture.link, capture.data))
-        return found
+        return _recognised(Recogniser(self._sought), self._captures)
 
     def observation(self, sightings: list[Sighting]) -> Observation:
         """Put together what became of the probe, that was seen like this."""
@@ -217,3 +221,16 @@ class _Run:
         with suppress(OSError):
             link = ns.link(sighting.ifindex) if ns is not None else None
         return link.name if link is not None else None
+
+
+def _recognised(recogniser: Recogniser, captures: Sequence[Capture]) -> list[Packet]:
+    """Tell of each capture what it is to the probe; other traffic is left out."""
+    found = []
+    for capture in captures:
+        caught = recogniser.recognise(capture.data)
+        if caught is not None:
+            place = (capture.time, capture.inode, capture.ifindex, capture.out)
+            what = (caught.kind, caught.number, caught.source, caught.destination)
+            seen = Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail)
+            found.append(Packet(seen, capture.link, capture.data))
+    return found

@@ -72,6 +72,8 @@ def proposed(line: str) -> list[str]:
         ("netdoctor report.json --output mer", ["mermaid"]),
         ("netdoctor some/fold", [FILES]),
         ("netdoctor show ", [FILES]),
+        ("netdoctor tui x y --no-pr", ["--no-probe"]),
+        ("netdoctor tui x hos", ["host", FILES]),
         ("netdoctor nonsense ", []),
     ],
 )

@@ -12,8 +12,8 @@ from netdoctor.diagnosis import diagnose
 from netdoctor.kernel.query import FdbQuery, NeighbourQuery, RouteQuery
 from netdoctor.question import End, Question
 from netdoctor.second_witness import compare, disagreement, route_differences
-from tests.unit.networks import Net, bridged
-from tests.unit.test_kernel_ip import forked, routed
+from tests.unit.networks import Net, bridged, routed
+from tests.unit.test_kernel_ip import forked
 
 
 class Said(NamedTuple):
