@@ -10,6 +10,7 @@ from netdoctor.kernel.netfilter.hook import Passing
 from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
 from netdoctor.kernel.walk import Walk
 
+
 def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
     """Hand `frame` to the device at `at`."""
     link = walk.link(at)
