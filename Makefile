@@ -22,10 +22,10 @@ demo: tools venv
 	if [ $$code -eq 1 ]; then echo 'demo: the fault was found (exit code 1: unreachable, diagnosed).' >&2; exit 0; fi; \
 	echo "demo: expected exit code 1, got $$code" >&2; exit 1
 
-# Most of a lab test is waiting for answers that do not come, so more files of them run than there are processors. What is in
-# one file runs in turn: some look at what is left behind in the system.
+# Most of a lab test is waiting for answers that do not come, so more of them run than there are processors
+# (tests/conftest.py deals them out).
 test: tools venv
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --reruns 1
 
 # VLAN filtering of bridges and the like, which the kernel at hand may lack; emulated in software, so it takes minutes.
 test-vm: tools venv
@@ -77,6 +77,7 @@ tools:
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
 	command -v sysctl >/dev/null || missing="$$missing procps"; \
+	command -v tcpdump >/dev/null || missing="$$missing tcpdump"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
     "map": ("netdoctor.cli.map", "the namespaces of this host, and what is cabled to what"),
     "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
+    "tui": ("netdoctor.cli.tui", "the interactive view: the path, why it ends, and what to type"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),
     "lab": ("netdoctor.lab.commands", "real practice networks in network namespaces, with faults"),

@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from netdoctor.collect.live import LiveHost
     from netdoctor.facts.host import Host
     from netdoctor.facts.traced import TraceEvent
-    from netdoctor.kernel.walk import Walk
     from netdoctor.question import Question
     from netdoctor.report import Report
-    from netdoctor.watch import Plan
 
 #: A log of a day's traffic; what is larger is not read by mistake alone.
 LARGEST = 1 << 30
@@ -57,33 +55,11 @@ def with_evidence(report: Report, host: Host, question: Question, args: argparse
         report = _logged(report, host, question, args.trace_log)
     if getattr(args, "trace", False):
         from netdoctor.collect.live import LiveHost
+        from netdoctor.live_trace import with_live_trace
 
         assert isinstance(host, LiveHost)
-        report = live(report, host, question, rule=getattr(args, "legacy", False))
+        report = with_live_trace(report, host, question, getattr(args, "legacy", False), out.warn)
     return report
-
-
-def live(report: Report, host: LiveHost, question: Question, *, rule: bool) -> Report:
-    """Send one traced packet; `rule` puts TRACE rules in place rather than tables of nf_tables."""
-    from netdoctor.kernel.conversation import converse
-    from netdoctor.probe.send import NotAllowed
-    from netdoctor.probe.trace.session import trace
-    from netdoctor.report import MissingPart
-    from netdoctor.tracing.compare import best
-    from netdoctor.tracing.evidence import with_trace
-    from netdoctor.tracing.join import joined
-
-    walks, plan = _way(host, question)
-    if plan is None:
-        return _without(report, "there is nobody to send a packet, or nowhere to send it to", "")
-    try:
-        found = trace(host, plan.ping, walks, plan.watch, out.warn, rule)
-    except (OSError, NotAllowed) as error:
-        return _without(report, str(error), "run netdoctor as root, on the host itself")
-    events = joined(found.events, host.namespace, found.handles_of)
-    fitting = best(events, converse(host, found.ping)[0], found.heard) if found.sent else None
-    missing = [MissingPart(one.what, one.why, one.how_to_get_it) for one in found.lacking]
-    return with_trace(report, host, events, fitting[1] if fitting is not None else None, missing)
 
 
 def tell_left_behind(host: LiveHost, thorough: bool = False) -> int:
@@ -96,32 +72,14 @@ def tell_left_behind(host: LiveHost, thorough: bool = False) -> int:
     return len(done)
 
 
-def _way(host: Host, question: Question) -> tuple[list[Walk], Plan | None]:
-    """The ways that the packet may take, and what to send."""
-    from netdoctor.answer import ask
-    from netdoctor.watch import planned
-
-    answer = ask(host, question)
-    walks = [way.walk for way in answer.ways or (answer,)]
-    return walks, planned(host, question, answer.verdict, answer.ending, walks)
-
-
-def _without(report: Report, why: str, how: str) -> Report:
-    from msgspec.structs import replace
-
-    from netdoctor.report import MissingPart
-
-    part = MissingPart("the trace of a real packet", why, how)
-    return replace(report, trace=(), missing=(*report.missing, part))
-
-
 def _logged(report: Report, host: Host, question: Question, files: list[str]) -> Report:
+    from netdoctor.live_trace import way_of
     from netdoctor.report import MissingPart
     from netdoctor.tracing.evidence import with_trace
     from netdoctor.tracing.logged import logged
 
     events = [event for file in files for event in _read(file)]
-    walks, plan = _way(host, question)
+    walks, plan = way_of(host, question)
     found = logged(host, events, walks, plan.ping) if plan is not None else None
     if found is None:
         why = f"of {len(events)} events in {', '.join(files)} none is of this packet"

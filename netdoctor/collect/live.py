@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from typing import Self
 
 from netdoctor.collect.access import Pool
 from netdoctor.collect.namespace import LiveNamespace
@@ -32,7 +33,7 @@ class LiveHost:
         self._missing: dict[Missing, None] = {}
         self._unresolved: dict[tuple[str, int], None] = {}
 
-    def __enter__(self) -> LiveHost:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -79,7 +79,7 @@ class LiveNamespace:
         self._links: dict[int, Link | None] = {}
         self._picked: dict[bytes, tuple[Link, ...]] = {}
         self._routes: dict[bytes, Route] = {}
-        self._sysctls: dict[str, str | None] = {}
+        self.sysctls_read: dict[str, str | None] = {}
         self._fibs: dict[int, Fib] = {}
         self._firewall = LiveFirewall(self._noted)
 
@@ -348,14 +348,14 @@ class LiveNamespace:
 
     def _read_sysctls(self, wanted: tuple[str, ...]) -> dict[str, str | None]:
         """Return at least the values of `wanted`, entering the namespace once for those not known yet."""
-        unknown = [name for name in wanted if name not in self._sysctls]
+        unknown = [name for name in wanted if name not in self.sysctls_read]
         if unknown:
             try:
-                self._sysctls.update(self._access().run(lambda: sysctls.read(unknown)))
+                self.sysctls_read.update(self._access().run(lambda: sysctls.read(unknown)))
             except OSError as error:
                 self._host.note_failure(f"the sysctls of {self._id.label}", error)
-                self._sysctls.update(dict.fromkeys(unknown))
-        return self._sysctls
+                self.sysctls_read.update(dict.fromkeys(unknown))
+        return self.sysctls_read
 
     def peer_namespace(self, nsid: int) -> int | None:
         """See `Namespace.peer_namespace`. An id below 0 stands for none (NETNSA_NSID_NOT_ASSIGNED)."""

@@ -25,6 +25,7 @@ PROGRAMS = (
     "ebtables-nft",
     "arptables-nft",
     "conntrack",
+    "tcpdump",
 )
 
 

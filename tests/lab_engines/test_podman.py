@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from .conftest import Engine
+from .engine import Engine
 
 #: podman raises these limits as a rule, and not every machine allows it.
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")

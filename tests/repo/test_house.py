@@ -48,7 +48,7 @@ def test_every_page_the_readme_links_to_is_there() -> None:
         assert (ROOT / link).exists(), link
 
 
-@pytest.mark.parametrize("folder", ["netdoctor", "checks", "fixtures"])
+@pytest.mark.parametrize("folder", ["netdoctor", "checks", "tui", "fixtures"])
 def test_no_module_is_too_long(folder: str) -> None:
     long = {
         str(path.relative_to(ROOT)): lines
@@ -58,7 +58,7 @@ def test_no_module_is_too_long(folder: str) -> None:
     assert not long
 
 
-@pytest.mark.parametrize("words", [[], ["why-no-ping"], ["why-no-connect"], ["snapshot"], ["checks"], ["lab"]])
+@pytest.mark.parametrize("words", [[], ["why-no-ping"], ["why-no-connect"], ["snapshot"], ["checks"], ["lab"], ["tui"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     program = (
         "import sys\n"

@@ -29,13 +29,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def test_the_top_level_holds_the_packages_and_no_folder_of_the_repository(wheel: list[str]) -> None:
     top = {name.split("/")[0] for name in wheel if ".dist-info/" not in name}
-    assert top == {"netdoctor", "netdoctor_checks", "netdoctor_fixtures"}
+    assert top == {"netdoctor", "netdoctor_checks", "netdoctor_fixtures", "netdoctor_tui"}
 
 
 def test_every_file_of_the_repository_is_in_it(wheel: list[str]) -> None:
     folders = (
         (ROOT, "netdoctor"),
         (ROOT / "checks", "netdoctor_checks"),
+        (ROOT / "tui", "netdoctor_tui"),
         (ROOT / "fixtures", "netdoctor_fixtures"),
     )
     for parent, package in folders:

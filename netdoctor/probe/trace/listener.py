@@ -216,6 +216,16 @@ class Listener:
         return self._claim
 
 
+def additions(watch: Watch, rule: bool, logger: str | None) -> list[str]:
+    """Say what a trace would put in place in one namespace, and how it goes away; `logger` is the one there is now."""
+    table = f"an nftables table {OWN_TABLE}PID-…, which the kernel removes with this process"
+    chains = " and ".join(legacy.CHAINS)
+    lines = [f"TRACE rules in raw {chains}, removed again" if rule else table]
+    if watch.legacy and logger is not None and logger != legacy.OURS:
+        lines.append(f"nf_log/2 = {legacy.OURS}, then {logger} again")
+    return lines
+
+
 def _socket() -> socket.socket:
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
     made.bind((0, 0))

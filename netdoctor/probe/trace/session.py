@@ -22,9 +22,9 @@ from netdoctor.kernel.conversation import Ping
 from netdoctor.kernel.walk import Walk
 from netdoctor.probe.mark import TOKEN, fresh
 from netdoctor.probe.send import Sender, open_sender
-from netdoctor.probe.trace import nftables
+from netdoctor.probe.trace import legacy, nftables
 from netdoctor.probe.trace.decode import Decoder
-from netdoctor.probe.trace.listener import Listener
+from netdoctor.probe.trace.listener import Listener, additions
 from netdoctor.tracing.plan import Watch, answers, watches
 from netdoctor.tracing.runs import numbered, once
 from netdoctor.tracing.signature import PROTOCOLS, Signature
@@ -35,6 +35,10 @@ PATIENCE = 0.9
 LINGER = 0.15
 
 Say = Callable[[str], None]
+#: Told of events as they come, and of none while nothing does. What it raises ends the trace.
+Tell = Callable[[Sequence[TraceEvent]], None]
+#: Seconds that go by at most until who is told is told again.
+PULSE = 0.1
 
 
 class Trace(Record, frozen=True):
@@ -60,7 +64,13 @@ class Trace(Record, frozen=True):
 
 
 def trace(
-    host: LiveHost, ping: Ping, walks: Sequence[Walk], further: Sequence[int | None], say: Say, rule: bool
+    host: LiveHost,
+    ping: Ping,
+    walks: Sequence[Walk],
+    further: Sequence[int | None],
+    say: Say,
+    rule: bool,
+    tell: Tell | None = None,
 ) -> Trace:
     """Send one probe and have the kernel tell the rules it meets. `say` is told what is added and removed.
 
@@ -93,7 +103,7 @@ def trace(
             listeners.append(listener)
             lacking += [_lacking(ns, what) for what in listener.lacking]
             say(f"trace: added in {ns.id.label}: {'; '.join(listener.added)}")
-        events = _listen(sender, listeners)
+        events = _listen(sender, listeners, tell)
         lacking += [_lost(host, listener) for listener in listeners if listener.lost]
         handles = _handles(host, events)
     heard = {listener.watch.inode: tuple(sorted(listener.hears)) for listener in listeners}
@@ -132,7 +142,18 @@ def _close(listener: Listener, label: str, say: Say) -> None:
         say(f"trace: removed from {label}")
 
 
-def _listen(sender: Sender, listeners: Sequence[Listener]) -> list[TraceEvent]:
+def foreseen(host: LiveHost, walks: Sequence[Walk], further: Sequence[int | None], rule: bool) -> list[str]:
+    """Say what a trace of these walks would add and remove again, a line for each namespace."""
+    lines = []
+    for watch in watches(host, walks, further):
+        ns = host.namespace(watch.inode)
+        if ns is not None:
+            logger = legacy.logger(_access(host, ns)) if watch.legacy else None
+            lines.append(f"in {ns.id.label}: {'; '.join(additions(watch, rule, logger))}")
+    return lines
+
+
+def _listen(sender: Sender, listeners: Sequence[Listener], tell: Tell | None) -> list[TraceEvent]:
     """Send the probe and take in what comes, until nothing does any more."""
     events: list[TraceEvent] = []
     poll = select.epoll()
@@ -144,10 +165,13 @@ def _listen(sender: Sender, listeners: Sequence[Listener]) -> list[TraceEvent]:
             poll.register(fd, mask | select.EPOLLONESHOT)
         until = time.monotonic() + (PATIENCE if sender.sent else LINGER)
         while (left := until - time.monotonic()) > 0:
-            happened = poll.poll(left)
+            happened = poll.poll(left if tell is None else min(left, PULSE))
+            before = len(events)
             for listener in listeners:
                 # While anybody on the machine traces, the kernel tells events of nft to whoever listens there.
                 events.extend(event for event in listener.events() if event.backend in listener.hears)
+            if tell is not None:
+                tell(events[before:])
             sender.heard()
             done = bool(sender.answered) or sender.refused is not None
             if happened:

@@ -1,0 +1,118 @@
+"""`netdoctor tui [SRC DST] [FILE…]`: the interactive view, of this host, of snapshots or of a saved report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from netdoctor.cli import out
+from netdoctor.cli.asking import ENDPOINTS, port
+from netdoctor.cli.parser import add_common
+from netdoctor.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from netdoctor.cli.parser import Subparsers
+    from netdoctor.endpoints import Request
+    from netdoctor_tui.source import Source
+
+_FILES = (".json", ".gz", ".tar", ".tgz")
+
+
+def register(subparsers: Subparsers) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "tui",
+        help="the interactive view: the path, why it ends, and what to type",
+        usage="%(prog)s [options] [SRC DST] [FILE ...]",
+        description="Show the path of a packet, why it ends where it does, and what to type: on this host, from "
+        "snapshots, or from a saved report (FILE). Without SRC and DST they are picked from the namespaces there are. "
+        "Changes nothing; ? shows the keys.",
+        epilog=ENDPOINTS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", metavar="SRC DST FILE", help="two endpoints, files, or both")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--tcp", type=port, metavar="PORT", help="ask about a TCP connection to this port of DST")
+    what.add_argument("--udp", type=port, metavar="PORT", help="ask about a datagram to this port of DST")
+    family = parser.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=2, help="ask about IPv4")
+    family.add_argument("-6", dest="family", action="store_const", const=10, help="ask about IPv6")
+    parser.add_argument(
+        "--from", dest="from_address", metavar="ADDRESS", help="the source address, as `ping -I`"
+    )
+    parser.add_argument(
+        "--snapshot", action="append", default=[], metavar="FILE", help="the same as FILE; repeatable"
+    )
+    parser.add_argument("--no-probe", action="store_true", help="never send a packet, on no key")
+    parser.add_argument(
+        "--allow-system-changes",
+        action="store_true",
+        help="let TRACE put its tables in place, each time after a question; without it nothing is changed",
+    )
+    parser.add_argument("--redact", action="store_true", help="begin with other names and addresses shown")
+    add_common(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the app. Raises UsageError for words that do not fit, and where there is no terminal or no Textual."""
+    ends, files = _sorted(args.words)
+    files += args.snapshot
+    if len(ends) not in (0, 2):
+        raise UsageError(f"give SRC and DST, or neither: {' '.join(ends)}")
+    request = _request(ends, args) if ends else None
+    source = _source(files, request)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the interactive view needs a terminal; `netdoctor show FILE` and the other commands do not")
+    from netdoctor_tui import Start, look_of
+    from netdoctor_tui import run as run_app
+
+    start = Start(
+        source,
+        request,
+        look_of(os.environ),
+        may_send=not args.no_probe,
+        may_change=args.allow_system_changes,
+        redact=args.redact,
+    )
+    report = run_app(start)
+    if report is not None:
+        from netdoctor.render.text import render_text
+
+        out.write(render_text(report, out.stdout_style(args.color)), None)
+    return ExitCode.REACHABLE
+
+
+def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
+    """Tell endpoints from files: a file ends as snapshots and reports do, or is a path that exists."""
+    files = [word for word in words if word.endswith(_FILES) or ("/" in word and os.path.exists(word))]
+    return [word for word in words if word not in files], files
+
+
+def _request(ends: list[str], args: argparse.Namespace) -> Request:
+    from netdoctor.endpoints import Request
+
+    protocol = "tcp" if args.tcp else "udp" if args.udp else "icmp"
+    size = 0 if args.tcp else 56
+    return Request(
+        ends[0], ends[1], args.family, args.from_address, size, protocol=protocol, port=args.tcp or args.udp
+    )
+
+
+def _source(files: list[str], request: Request | None) -> Source:
+    if find_spec("textual") is None or find_spec("netdoctor_tui") is None:
+        raise UsageError("the interactive view needs Textual: pip install 'netdoctor[tui]'")
+    if not files:
+        from netdoctor_tui.this_host import ThisHost
+
+        out.warn_unless_root("only what this user may look at is read, and answers may be `unknown`")
+        return ThisHost()
+    from netdoctor_tui.files import open_files
+
+    source = open_files(files)
+    if source.saved is not None and request is not None:
+        raise UsageError(f"{files[0]} is a saved report, which answers one question only; leave SRC and DST out")
+    return source
