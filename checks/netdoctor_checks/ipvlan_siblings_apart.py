@@ -32,15 +32,15 @@ def ipvlan_siblings_apart(end: IpvlanKept | Ending, case: Case) -> Iterator[Find
     it came from, unless it was told to.
 
     ## See it yourself
-    `ip -d link show dev DEV` prints `ipvlan mode l2 private`. ARP is answered, since broadcasts do go to all slaves;
-    `ip neigh` shows the sibling with the lladdr of the parent.
+    `ip -d link show dev DEV` prints `ipvlan mode l2 private`. A capture on the sibling sees the ARP request, since
+    broadcasts do go to all slaves, and sends an answer that never arrives.
 
     ## How to fix it
     `ip link set dev DEV type ipvlan mode MODE bridge` on any of them, if they are meant to talk. For vepa, the switch
     port can send back instead (`bridge link set dev PORT hairpin on`).
 
     ## Often taken for
-    A firewall between containers: the outside is reached by both, and neighbour entries are there.
+    A firewall between containers: the outside is reached by both.
     """
     for place, parent, other in siblings(case, end):
         now = data(case, place)
