@@ -17,7 +17,7 @@ from netdoctor_tui.model.asked import line_of, parse_question
 from netdoctor_tui.screens.help import HelpScreen
 from netdoctor_tui.widgets.entry import Entry
 from netdoctor_tui.widgets.keys import OWN, SIDEWAYS, bound
-from netdoctor_tui.widgets.lines import KeyBar, Lines
+from netdoctor_tui.widgets.lines import Head, KeyBar
 from netdoctor_tui.widgets.rowlist import RowList
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class BaseScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the screen out: the headline, what it is for, the filter, the keys."""
-        yield Lines(id="headline")
+        yield Head(id="headline")
         yield from self.body()
         yield Entry("show only lines with this text; !text: without it", id="filter")
         yield Entry("SRC DST, and tcp:PORT or udp:PORT; DST alone for the same source", id="question")
@@ -67,7 +67,7 @@ class BaseScreen(Screen[None]):
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
-        """Show everything anew."""
+        """Show the lines around the lists anew; they tell of the app's state, which changes often."""
         self.query_one(KeyBar).keys(self.offered())
 
     def restate(self) -> None:
