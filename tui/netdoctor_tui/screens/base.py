@@ -136,6 +136,14 @@ class BaseScreen(Screen[None]):
             entry.remove_class("-open")
         self.narrowed.focus()
 
+    def action_quit(self) -> None:
+        """Quit. A binding of a screen looks for its action on the screen, not on the app."""
+        self.app.exit()
+
+    def action_command_palette(self) -> None:
+        """Open the palette."""
+        self.app.action_command_palette()
+
     def action_back(self) -> None:
         """Close the line that is typed into, take the filter away, else leave."""
         open_ = [entry.id for entry in self.query(Entry) if entry.has_class("-open")]

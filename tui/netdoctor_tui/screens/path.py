@@ -116,7 +116,7 @@ class PathScreen(BaseScreen):
         if self.answer is not None:
             report = self.app_.shown(self.answer)
             self.since = difference(self.app_.shown(before), report) if before is not None else self.since
-            self.path.show(self._path_rows(report), keep=True)
+            self._draw_path()
             if before is None or self.since or not self.path.go_to(self.place):
                 self.place = where_it_ends(report)
                 self.path.go_to(self.place)
@@ -267,6 +267,9 @@ class PathScreen(BaseScreen):
         elif self._walking is not None:
             self._walking.stop()
             self._walking = None
+        self._draw_path()
+
+    def _draw_path(self) -> None:
         if self.answer is not None:
             self.path.show(self._path_rows(self.app_.shown(self.answer)), keep=True)
 
