@@ -117,3 +117,9 @@ def test_the_options_are_those_of_the_other_questions() -> None:
     assert (asked.protocol, asked.port, asked.family, asked.from_address) == ("udp", 53, 2, "10.0.0.1")
     assert args.redact
     assert not args.allow_system_changes
+
+
+def test_the_readme_has_the_keys_as_the_help_tells_them() -> None:
+    from netdoctor_tui.actions import table
+
+    assert table() in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
