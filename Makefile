@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.netdoctor-ready
 
-.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines clean
+.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines browser clean
 
 help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
@@ -90,6 +90,10 @@ engines:
 	[ -z "$$missing" ] || { { [ -d /run/systemd/system ] || [ "$$(id -u)" != 0 ]; } && \
 		echo "not installed here (systemd would start their services):$$missing; tests that need them are skipped" >&2; } || \
 	$(call apt,$$missing)
+
+# Chromium, for the test of the view in a browser; without it that test is skipped by name.
+browser:
+	@command -v chromium >/dev/null || $(call apt,chromium)
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
