@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.netdoctor-ready
 
-.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines clean
+.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines browser clean
 
 help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
@@ -101,6 +101,10 @@ engines:
 	( $(call apt,$$missing) ) || echo "could not be installed:$$missing; tests that need them are skipped" >&2
 	@# Since Debian 13 the client is a package of its own.
 	@! command -v dockerd >/dev/null || command -v docker >/dev/null || ( $(call apt,docker-cli) ) || true
+
+# Chromium, for the test of the view in a browser; without it that test is skipped by name.
+browser:
+	@command -v chromium >/dev/null || $(call apt,chromium)
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
