@@ -24,7 +24,7 @@ demo: tools venv
 
 # Most of a lab test is waiting for answers that do not come, so more of them run than there are processors
 # (tests/conftest.py deals them out).
-test: tools venv
+test: tools engines venv
 	$(BIN)/python -m pytest -n 4 --reruns 1
 
 # VLAN filtering of bridges and the like, which the kernel at hand may lack; emulated in software, so it takes minutes.
@@ -85,24 +85,29 @@ tools:
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
-# Container engines and sshd, for the tests that run them in namespaces of their own. What is installed stays as it is; where
-# installing would start a service, it is left to the user.
+# Container engines, plugins, bird and sshd, for the tests that run them in namespaces of their own. What is installed stays as
+# it is; where installing would start a service, it is left to the user. Tests whose engine is missing are skipped by name.
 engines:
 	@missing=''; \
 	command -v dockerd >/dev/null || missing="$$missing docker.io"; \
 	command -v podman >/dev/null || missing="$$missing podman netavark"; \
+	[ -x /usr/lib/cni/bridge ] || missing="$$missing containernetworking-plugins"; \
+	command -v bird >/dev/null || missing="$$missing bird2"; \
 	command -v busybox >/dev/null || missing="$$missing busybox-static"; \
 	[ -x /usr/sbin/sshd ] || missing="$$missing openssh-server"; \
 	[ -z "$$missing" ] || { { [ -d /run/systemd/system ] || [ "$$(id -u)" != 0 ]; } && \
 		echo "not installed here (systemd would start their services):$$missing; tests that need them are skipped" >&2; } || \
-	$(call apt,$$missing)
+	( $(call apt,$$missing) ) || echo "could not be installed:$$missing; tests that need them are skipped" >&2
+	@# Since Debian 13 the client is a package of its own.
+	@! command -v dockerd >/dev/null || command -v docker >/dev/null || ( $(call apt,docker-cli) ) || true
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# $(call apt,PACKAGES): install Debian packages, or say what to install where that cannot be done.
+# $(call apt,PACKAGES): install Debian packages, or say what to install where that cannot be done. In runlevel 1
+# invoke-rc.d(8) starts no services.
 define apt
 { if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >&2; \
+	apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >&2; \
 else echo "netdoctor needs these packages: $(1)" >&2; exit 1; fi; }
 endef

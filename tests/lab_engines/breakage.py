@@ -43,10 +43,11 @@ def hold(
     try:
         for command in breakage.broken.format(**words).split("; "):
             run(*shlex.split(command))
-        assert not answers()
+        assert patient(lambda: not answers()), "broken"
         code, report, said = ask()
         assert code == 1, (said, report and report["summary"])
-        assert [cause["code"] for cause in report["causes"]] == breakage.codes.split(), report["summary"]
+        named = [(cause["code"], cause["title"]) for cause in report["causes"]]
+        assert [code for code, _ in named] == breakage.codes.split(), named
         assert breakage.place.format(**words) in places(report["causes"][0]), report["causes"][0]["location"]
         for cause in report["causes"]:
             assert cause["fix"]["verified"], cause["fix"]

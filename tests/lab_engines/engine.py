@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from typing import Any
 import pytest
 
 from netdoctor.cli import main
+from netdoctor.collect.nsenter import inside
+
+from . import cgroups
 
 PREFIX = f"ndeng{os.getpid()}-"
 #: The node's address on its wire, and that of whoever is at the other end: TEST-NET-2 (RFC 5737), no machine's own.
@@ -45,7 +49,11 @@ class Engine:
 
     def do(self, *words: str) -> str:
         """Run the engine's own command line."""
-        return run("nsenter", f"--net=/run/netns/{self.host}", *self.client, *words)
+        return run(*self.enter(), *self.client, *words)
+
+    def enter(self) -> tuple[str, ...]:
+        """The beginning of an engine's command: in its network namespace, and with control groups."""
+        return ("nsenter", f"--net=/run/netns/{self.host}", *cgroups.prefix())
 
     def image(self) -> None:
         """Import an image with nothing but busybox in it."""
@@ -103,6 +111,23 @@ def answered(enter: str, address: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+@contextlib.contextmanager
+def entered(name: str) -> Iterator[None]:
+    """What is opened in this block is opened in a named namespace."""
+    with open(f"/run/netns/{name}", "rb") as file, inside(file.fileno()):
+        yield
+
+
+def connects(name: str, address: str, port: int) -> bool:
+    """Tell whether a connection from a namespace stands."""
+    try:
+        with entered(name):
+            socket.create_connection((address, port), 1.5).close()
+    except OSError:
+        return False
+    return True
+
+
 def other_end(enter: str, beyond: str, device: str = "eth0") -> str:
     """The device at the other end of a pair: `enter` begins a command in the one namespace, `beyond` in the other."""
     shown = run(*enter.split(), "ip", "-o", "link", "show", "dev", device)
@@ -136,6 +161,7 @@ def engine(folder: Path) -> Iterator[Engine]:
     """An engine's namespaces, taken away at the end."""
     made = Engine(folder)
     try:
+        cgroups.share(folder)
         made.network()
         yield made
     finally:
@@ -146,7 +172,7 @@ def engine(folder: Path) -> Iterator[Engine]:
 def unmount(folder: Path) -> None:
     """Take away what an engine left mounted: the host's namespace, shared memory of containers."""
     with open("/proc/self/mounts", encoding="utf-8") as mounts:
-        left = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{folder}/")]
+        left = [line.split()[1] for line in mounts if f"{line.split()[1]}/".startswith(f"{folder}/")]
     for path in reversed(left):
         subprocess.run(("umount", "--lazy", path), capture_output=True, check=False)
 

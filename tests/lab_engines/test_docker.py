@@ -8,7 +8,7 @@ from netdoctor.cli import main
 from netdoctor.snapshot import load
 
 from .breakage import Breakage, hold
-from .engine import FAR, NEAR, Engine, run
+from .engine import FAR, NEAR, Engine, connects, run
 
 
 @pytest.fixture(scope="module")
@@ -16,6 +16,7 @@ def node(docker: Engine) -> Engine:
     """Containers on the default bridge, on two networks of their own, on the host's, on none, on another's."""
     docker.do("network", "create", "one")
     docker.do("network", "create", "two")
+    docker.do("network", "create", "-o", "com.docker.network.bridge.enable_icc=false", "quiet")
     for name, *options in (
         ("alpha",),
         ("beta", "-p", "8080:80"),
@@ -23,6 +24,8 @@ def node(docker: Engine) -> Engine:
         ("delta", "--network", "one"),
         ("epsilon", "--network", "two"),
         ("hosted", "--network", "host"),
+        ("eta", "--network", "quiet"),
+        ("theta", "--network", "quiet"),
         ("bare", "--network", "none"),
         ("sidecar", "--network", "container:alpha"),
     ):
@@ -41,25 +44,27 @@ def addressed(node: Engine, name: str) -> str:
 @pytest.mark.parametrize(
     ("source", "destination", "code"),
     [
-        ("alpha", "beta", 0),
-        ("docker:gamma", "docker:delta", 0),
-        ("sidecar", "beta", 0),
-        ("hosted", "epsilon", 0),
-        ("alpha", "gamma", 1),
-        ("gamma", "epsilon", 1),
-        ("bare", "alpha", 1),
+        ("alpha", "beta", ""),
+        ("docker:gamma", "docker:delta", ""),
+        ("sidecar", "beta", ""),
+        ("hosted", "epsilon", ""),
+        ("alpha", "gamma", "FWL004"),
+        ("gamma", "epsilon", "FWL004"),
+        ("eta", "theta", "FWL004"),
+        ("bare", "alpha", "LNK003"),
     ],
 )
 def test_a_ping_between_containers_by_name(
-    node: Engine, monkeypatch: pytest.MonkeyPatch, source: str, destination: str, code: int
+    node: Engine, monkeypatch: pytest.MonkeyPatch, source: str, destination: str, code: str
 ) -> None:
     found, report, _ = node.ask(monkeypatch, "why-no-ping", source, destination)
-    assert found == code, report["summary"]
+    assert found == bool(code), report["summary"]
+    assert [cause["code"] for cause in report["causes"]] == code.split(), report["summary"]
     asked = report["question"]["source"]
     assert (asked["kind"], asked["name"]) == ("docker", source.removeprefix("docker:"))
     target = destination.removeprefix("docker:")
     assert report["question"]["destination"]["address"] == addressed(node, target)
-    assert node.ping(asked["name"], addressed(node, target)) == (code == 0)
+    assert node.ping(asked["name"], addressed(node, target)) == (code == "")
 
 
 def test_who_shares_a_namespace_is_named_by_its_owner(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +141,46 @@ def test_a_breakage_is_named_and_mended_by_its_own_commands(
         lambda: node.ping("alpha", address),
         lambda: node.ask(monkeypatch, "why-no-ping", "alpha", target),
     )
+
+
+@pytest.mark.parametrize(("source", "destination"), [("alpha", "gamma"), ("eta", "theta")])
+def test_what_docker_keeps_apart_is_let_through_by_the_commands_proposed(
+    node: Engine, monkeypatch: pytest.MonkeyPatch, source: str, destination: str
+) -> None:
+    asked = ("why-no-ping", source, destination)
+    _, report, _ = node.ask(monkeypatch, *asked)
+    try:
+        for cause in report["causes"]:
+            for command in cause["fix"]["commands"]:
+                run(*command)
+        assert node.ping(source, addressed(node, destination))
+        code, report, _ = node.ask(monkeypatch, *asked)
+        assert code == 0, report["summary"]
+    finally:
+        for command in ("-F DOCKER-USER", "-A DOCKER-USER -j RETURN"):
+            run("ip", "netns", "exec", node.host, "iptables", *command.split())
+
+
+def test_a_published_port_that_is_not_forwarded(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    accept = "-d {beta}/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT"
+    broken = Breakage(f"iptables -D DOCKER {accept}", f"iptables -A DOCKER {accept}", "FWL002", "{host}")
+    hold(
+        broken.inside(f"ip netns exec {node.host}"),
+        {"beta": addressed(node, "beta"), "host": node.host},
+        lambda: connects(node.far, NEAR, 8080),
+        lambda: node.ask(monkeypatch, "why-no-connect", node.far, NEAR, "--tcp", "8080"),
+    )
+
+
+def test_without_translation_the_proxy_of_docker_takes_it(node: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter = ("ip", "netns", "exec", node.host, "iptables", "-t", "nat")
+    rule = f"-p tcp -m tcp --dport 8080 -j DNAT --to-destination {addressed(node, 'beta')}:80".split()
+    run(*enter, "-D", "DOCKER", "!", "-i", "docker0", *rule)
+    try:
+        code, report, _ = node.ask(monkeypatch, "why-no-connect", node.far, NEAR, "--tcp", "8080")
+        assert connects(node.far, NEAR, 8080) == (code == 0), report["summary"]
+    finally:
+        run(*enter, "-A", "DOCKER", "!", "-i", "docker0", *rule)
 
 
 def subnet(node: Engine) -> str:

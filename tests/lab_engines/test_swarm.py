@@ -87,6 +87,13 @@ BREAKAGES = {
         "VXL017",
         "{hidden1}/vxlan0",
     ),
+    "neighbour-wrong": Breakage(
+        "{over1} ip neigh replace {ip2} lladdr 02:42:0a:00:00:99 dev vxlan0 nud permanent; "
+        "{c1} ip neigh flush dev eth0",
+        "{over1} ip neigh replace {ip2} lladdr {mac2} dev vxlan0 nud permanent; {c1} ip neigh flush dev eth0",
+        "NEI001",
+        "one/eth0",
+    ),
     "port-blocked": Breakage(
         "{e2} iptables -I INPUT -p udp --dport 4789 -j DROP",
         "{e2} iptables -D INPUT -p udp --dport 4789 -j DROP",
@@ -112,12 +119,14 @@ def test_a_breakage_is_named_and_mended_by_its_own_commands(
     swarm: tuple[Engine, Engine], words: dict[str, str], monkeypatch: pytest.MonkeyPatch, breakage: str
 ) -> None:
     first, _ = swarm
-    hold(
+    report = hold(
         BREAKAGES[breakage],
         words,
         lambda: first.ping("one", words["ip2"]),
         lambda: first.ask(monkeypatch, "why-no-ping", "one", words["ip2"]),
     )
+    if breakage == "neighbour-wrong":
+        assert len(report["causes"][0]["fix"]["commands"]) == 2, "where it was learned from is put right as well"
 
 
 @pytest.fixture(scope="module")
