@@ -13,7 +13,7 @@ help:
 	@echo "make fuzz    made-up snapshots and rules against their readers, for two minutes; ARGS='--seconds 600'"
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
-	@echo 'make schema  write the JSON schemas of report and snapshot'
+	@echo 'make schema  write the JSON schemas and the manual page again'
 	@echo "make record  build the fixtures and record what the kernel makes of them (root); ONLY='vxlan/*' picks"
 
 # Exit code 1 of the lab command means "unreachable, diagnosed": that is the answer this demo is about.
@@ -52,6 +52,7 @@ bench: tools venv
 
 schema: venv
 	$(BIN)/python -m netdoctor.schemas
+	$(BIN)/python -m netdoctor.man
 
 # What the tests without root replay: to be made anew when a fixture or the snapshot's format changes.
 record: tools venv
@@ -65,7 +66,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-# What the lab builds with, and ping, which says whether a packet really arrives. The package iptables brings both
+# What the lab builds with, ping, which says whether a packet really arrives, and who reads what is written for others. The package iptables brings both
 # backends, and ebtables and arptables on nftables.
 tools:
 	@missing=''; \
@@ -77,6 +78,9 @@ tools:
 	command -v ipset >/dev/null || missing="$$missing ipset"; \
 	command -v conntrack >/dev/null || missing="$$missing conntrack"; \
 	command -v sysctl >/dev/null || missing="$$missing procps"; \
+	command -v zsh >/dev/null || missing="$$missing zsh"; \
+	command -v fish >/dev/null || missing="$$missing fish"; \
+	command -v mandoc >/dev/null || missing="$$missing mandoc"; \
 	command -v tcpdump >/dev/null || missing="$$missing tcpdump"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)

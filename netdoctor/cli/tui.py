@@ -35,7 +35,9 @@ def register(subparsers: Subparsers) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="SRC DST FILE", help="two endpoints, files, or both")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--tcp", type=port, metavar="PORT", help="ask about a TCP connection to this port of DST")
+    what.add_argument(
+        "--tcp", type=port, metavar="PORT", help="ask about a TCP connection to this port of DST"
+    )
     what.add_argument("--udp", type=port, metavar="PORT", help="ask about a datagram to this port of DST")
     family = parser.add_mutually_exclusive_group()
     family.add_argument("-4", dest="family", action="store_const", const=2, help="ask about IPv4")
@@ -66,7 +68,9 @@ def run(args: argparse.Namespace) -> int:
     request = _request(ends, args) if ends else None
     source = _source(files, request)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("the interactive view needs a terminal; `netdoctor show FILE` and the other commands do not")
+        raise UsageError(
+            "the interactive view needs a terminal; `netdoctor show FILE` and the other commands do not"
+        )
     from netdoctor_tui import Start, look_of
     from netdoctor_tui import run as run_app
 
@@ -87,8 +91,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
-    """Tell endpoints from files: a file ends as snapshots and reports do, or is a path that exists."""
-    files = [word for word in words if word.endswith(_FILES) or ("/" in word and os.path.exists(word))]
+    """Tell endpoints from files: a file ends as snapshots and reports do, or is a path (or all there is) and exists."""
+    alone = len(words) == 1
+    files = [
+        word
+        for word in words
+        if word.endswith(_FILES) or ((alone or "/" in word) and os.path.exists(word))
+    ]
     return [word for word in words if word not in files], files
 
 
@@ -114,5 +123,7 @@ def _source(files: list[str], request: Request | None) -> Source:
 
     source = open_files(files)
     if source.saved is not None and request is not None:
-        raise UsageError(f"{files[0]} is a saved report, which answers one question only; leave SRC and DST out")
+        raise UsageError(
+            f"{files[0]} is a saved report, which answers one question only; leave SRC and DST out"
+        )
     return source

@@ -116,7 +116,7 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, 
         _multicast(walk, at, packet, parent)
         return
     way = route_input(walk, ns, link, packet)
-    if not packet.dscp:
+    if not packet.dscp and not link.loopback:  # what loops back has its route already: it is not looked up again
         walk.queries.append(_query(at, packet, way))
     if isinstance(way, Refused):
         refuse(walk, at, packet, way, parent)

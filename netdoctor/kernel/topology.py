@@ -14,6 +14,8 @@ from netdoctor.kernel.packet import Place
 
 #: Beyond this many devices the search gives up; a namesake that far away explains nothing.
 MAX_PLACES = 5000
+#: Devices that no frame comes to from a slave: they have none, or leave theirs to layer 3.
+_WITHOUT_PORTS = (None, "", "veth", "vxlan", "dummy", "ifb", "tun", "wireguard", "vrf", *OVER)
 _over: WeakKeyDictionary[Host, dict[str, dict[Place, list[Place]]]] = WeakKeyDictionary()
 
 
@@ -77,7 +79,7 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
         found += [lower] if lower is not None else []
     if link.master:
         found.append(Place(place.inode, link.master))
-    if link.kind in ("bridge", "bond"):
+    if link.kind not in _WITHOUT_PORTS:
         found += [Place(place.inode, port.index) for port in ns.ports(link.index)]
     if link.kind == "vxlan":
         found += far_vteps(host, place, link)

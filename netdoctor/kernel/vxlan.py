@@ -133,7 +133,7 @@ def _send(
     remote, vni, port = entry.dst or "", entry.vni or data.vni, entry.port or data.port
     step = walk.step(parent, at, "vxlan", "encapsulate", f"VNI {vni} to {remote}:{port}", frame, (entry,))
     if way.type == "local" and data.localbypass:
-        _bypass(walk, at, home, frame, vni, port, step)
+        _bypass(walk, at, home, frame, vni, port, entry, step)
         return
     ttl = data.ttl or (1 if is_multicast(remote) else 64)
     length = frame.payload.length + VXLAN_HEADROOM + VLAN_HLEN * (len(frame.stack) + bool(frame.vlan))
@@ -147,12 +147,19 @@ def _send(
     ip.send(walk, home, outer, way.src, step, way.oif if is_multicast(remote) or entry.via else None)
 
 
-def _bypass(walk: Walk, at: Place, home: int, frame: Frame, vni: int, port: int, step: int) -> None:
-    """encap_bypass_if_local(): the remote is this very node, the frame goes straight to its own VTEP of that VNI."""
-    target = _vtep(walk, home, vni, port)
+def _bypass(
+    walk: Walk, at: Place, home: int, frame: Frame, vni: int, port: int, entry: FdbEntry, step: int
+) -> None:
+    """encap_bypass_if_local(): the remote is this very node, the frame goes straight to its own VTEP of that VNI.
+
+    An entry with a device of its own finds none: vxlan_find_sock() looks for a socket that is bound to it, and those
+    of IPv4 are bound to no device. The VTEP learns the sender as behind 127.0.0.1 (vxlan_encap_bypass()).
+    """
+    target = _vtep(walk, home, vni, port) if not entry.via else None
     if target is None:
         walk.end(VxlanNotSent(frame.flow, at, step, "self", "", frame))
         return
+    _snoop(walk, target, _data(walk, target), frame.src, "127.0.0.1")
     walk.later(lambda: receive.receive(walk, target, frame, step))
 
 

@@ -105,6 +105,19 @@ class Instance:
             os.close(fd)
 
 
+def tells_reasons() -> bool:
+    """Whether the kernel says why it drops a packet (since 5.17). Raises Unavailable where it tells nothing at all."""
+    root = _mounted()
+    try:
+        fd = os.open("events/skb/kfree_skb/format", os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
+        with open(fd, "rb") as file:
+            return b" reason;" in file.read()
+    except OSError as error:
+        raise Unavailable(f"tracing: {error.strerror}", "a kernel with CONFIG_EVENT_TRACING") from error
+    finally:
+        os.close(root)
+
+
 def remove_leftovers() -> None:
     """Take away the instances of runs that were killed; where there is no tracing there are none."""
     with suppress(Unavailable, OSError):

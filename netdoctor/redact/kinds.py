@@ -91,6 +91,7 @@ KINDS = {
     "Endpoint.host": "host",
     "Endpoint.address": "ip",
     "Endpoint.interface": "device",
+    "Endpoint.note": "prose",
     "QuestionPart.protocol": "kept",
     "Location.host": "host",
     "Location.interface": "device",

@@ -26,7 +26,9 @@ LIST = (
     Action("page_down", ("pagedown", "ctrl+f", "space"), "page down", "a page down"),
     Action("first", ("home", "g"), "first", "the first line"),
     Action("last", ("end", "G"), "last", "the last line"),
-    Action("scroll_sideways(-8)", ("less_than_sign", "shift+left"), "scroll left", "long lines back to the left"),
+    Action(
+        "scroll_sideways(-8)", ("less_than_sign", "shift+left"), "scroll left", "long lines back to the left"
+    ),
     Action("scroll_sideways(8)", ("greater_than_sign", "shift+right"), "scroll right", "more of long lines"),
     Action("left", ("left", "h"), "left", "to the left: the path, a branch closed"),
     Action("right", ("right", "l"), "right", "to the right: the details, a branch opened"),
@@ -40,6 +42,7 @@ PATH = (
     Action("tab('rules')", ("3",), "rules", "the rules that the packet met; enter opens the chain"),
     Action("tab('facts')", ("4",), "facts", "routes, neighbours, FDB, sysctls of what is selected"),
     Action("tab('explain')", ("5", "e"), "explain", "the page of the check that found it"),
+    Action("other_pane", ("tab", "shift+tab"), "pane", "the other pane", 0),
     Action("zoom", ("z",), "zoom", "give the details the whole width, or take it back", 0),
     Action("copy", ("y",), "copy", "copy the command or line to the terminal's clipboard (OSC 52)", 3),
     Action("again", ("r",), "again", "ask again", 5),
@@ -60,9 +63,10 @@ PATH = (
 #: What works on every screen.
 EVERYWHERE = (
     Action("help", ("question_mark", "f1"), "help", "what the keys do here", 1),
-    Action("filter", ("slash",), "filter", "show only lines with this text; with ! before it, those without", 4),
+    Action(
+        "filter", ("slash",), "filter", "show only lines with this text; with ! before it, those without", 4
+    ),
     Action("question", ("colon",), "question", "type a question: SRC DST, and tcp:PORT or udp:PORT", 8),
-    Action("other_pane", ("tab", "shift+tab"), "pane", "the other pane", 0),
     Action("back", ("escape",), "back", "take away the filter, then one step back", 0),
     Action("command_palette", ("ctrl+p",), "commands", "every command, by its name", 11),
     Action("quit", ("q", "ctrl+c"), "quit", "quit", 12),

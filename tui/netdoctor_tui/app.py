@@ -34,7 +34,6 @@ class NetdoctorApp(AskingApp):
 
     CSS = """
     Screen { background: ansi_default; color: ansi_default; }
-    #headline { height: auto; min-height: 1; }
     Entry { display: none; }
     Entry.-open { display: block; }
     """

@@ -27,6 +27,7 @@ class AskingApp(WorkingApp):
         self.follower = Follower(lambda because: self.soon(lambda: self._changed(because)))
         self._worker: Worker[None] | None = None
         self._asked = 0
+        self._waiting = False
 
     def answered(self, answer: Answer) -> None:
         """Take an answer."""
@@ -92,37 +93,38 @@ class AskingApp(WorkingApp):
 
     def _ask(self, work: Callable[[Told], Answer], sending: bool) -> None:
         self._asked += 1
-        number = self._asked
+        number, self._waiting = self._asked, True
         if self.start.source.live:
             self.follower.began(probe=sending)
         self._worker = self.job("ask", work, lambda answer: self._take_in(number, answer))
 
-    @property
-    def asking(self) -> bool:
-        """Whether an answer is waited for."""
-        return self._worker is not None and not self._worker.is_finished
-
     def _changed(self, because: tuple[str, ...]) -> None:
         """Ask again, because the network has changed."""
-        if self.request is not None and not self.asking:
+        if self.request is not None and not self._waiting:
             self.ask(self.request, because=because)
 
     def _take_in(self, number: int, answer: Answer) -> None:
         """Take an answer, unless a newer one is waited for; one that nobody asked for is shown if it is news."""
-        if number == self._asked and (not self.start.source.live or self.follower.answered(answer)):
+        if number != self._asked:
+            return
+        self._waiting = False
+        if not self.start.source.live or self.follower.answered(answer):
             self.answered(answer)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Take in that there will be no answer."""
         ended = event.state in (WorkerState.ERROR, WorkerState.CANCELLED)
-        if event.worker is self._worker and ended and self.start.source.live and self.is_running:
-            self.follower.failed(event.worker.error)
+        if event.worker is self._worker and ended:
+            self._waiting = False
+            if self.start.source.live and self.is_running:
+                self.follower.failed(event.worker.error)
 
     def leave(self) -> bool:
         """Leave, from a signal handler; False where the app does not run."""
-        if not self.is_running:
+        if self._loop is None or not self.is_running:
             return False
-        self.soon(self.exit)
+        # in the loop's own thread, but while it may be asleep: only this wakes it
+        self._loop.call_soon_threadsafe(self.exit)
         return True
 
     def on_unmount(self) -> None:

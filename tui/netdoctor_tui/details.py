@@ -81,8 +81,14 @@ class Details:
     def _counters(self, facts: NamespaceFacts) -> Mapping[Chain, Mapping[int, int]]:
         """The packet counters of the rules met in the namespace of these facts."""
         met = {one.chain for leg in self._report.path.legs for one in met_on(leg)}
-        here = [chain for chain in met if self._place is not None and chain.namespace == self._place.namespace]
+        here = [
+            chain for chain in met if self._place is not None and chain.namespace == self._place.namespace
+        ]
         return {
-            chain: {line.number: line.packets for line in chain_lines(facts, chain) or () if line.packets is not None}
+            chain: {
+                line.number: line.packets
+                for line in chain_lines(facts, chain) or ()
+                if line.packets is not None
+            }
             for chain in here
         }

@@ -40,7 +40,9 @@ class Veil:
 
     def inventory(self, inventory: Inventory) -> Inventory:
         """Return what there is to pick from under other names; its order stays, so that it can be picked from."""
-        return Inventory(tuple(map(self._known, inventory.known)), tuple(map(self._devices, inventory.devices)))
+        return Inventory(
+            tuple(map(self._known, inventory.known)), tuple(map(self._devices, inventory.devices))
+        )
 
     def _known(self, known: Known) -> Known:
         name = self.redaction.prose(known.namespace.name)

@@ -46,7 +46,7 @@ class WorkingApp(App[Report]):
         def body() -> None:
             result = work(told)
             if not get_current_worker().is_cancelled:
-                self.soon(lambda: then(result))
+                self.call_from_thread(then, result)
 
         return self.run_worker(body, thread=True, exclusive=True, group=group, exit_on_error=False)
 

@@ -187,7 +187,7 @@ class Watcher:
             self._take_pulses(now)
 
     def _take_pulses(self, now: float) -> None:
-        thorough = now >= self._next_thorough
+        thorough, began = now >= self._next_thorough, time.thread_time()
         for inode, ear in self._ears.items():
             before = self._pulses.get(inode, {})
             names = [what.removeprefix(SYSCTL) for what in before if what.startswith(SYSCTL)]
@@ -203,7 +203,7 @@ class Watcher:
             self._noticed(
                 [Notice(inode, "pulse", f"{what} changed") for what in pulse.differing(before, found)]
             )
-        cost = (time.monotonic() - now) / SHARE
+        cost = (time.thread_time() - began) / SHARE
         self._next_pulse = now + max(PULSE, 0 if thorough else cost)
         if thorough:
             self._next_thorough = now + max(PULSE, cost)

@@ -21,7 +21,16 @@ from netdoctor.facts.sockets import Socket
 
 _TABLES = {253: "default", 254: "main", 255: "local"}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
-_PROTOCOLS = {1: "redirect", 2: "kernel", 3: "boot", 4: "static", 9: "ra", 16: "dhcp", 186: "bgp", 188: "ospf"}
+_PROTOCOLS = {
+    1: "redirect",
+    2: "kernel",
+    3: "boot",
+    4: "static",
+    9: "ra",
+    16: "dhcp",
+    186: "bgp",
+    188: "ospf",
+}
 #: Flags of a bridge port that are worth a word where they are on, and where they are off.
 _PORT_ON = ("hairpin", "isolated", "locked", "neigh_suppress", "proxyarp")
 _PORT_OFF = ("learning", "unicast_flood", "bcast_flood")
@@ -130,7 +139,9 @@ def rule_line(rule: Rule) -> str:
     words += [f"ipproto {rule.ip_proto}"] if rule.ip_proto else []
     words += [f"dport {rule.dport[0]}-{rule.dport[1]}"] if rule.dport else []
     table = _TABLES.get(rule.table, rule.table)
-    words.append(f"lookup {table}" if rule.action == "table" else f"goto {rule.goto}" if rule.goto else rule.action)
+    words.append(
+        f"lookup {table}" if rule.action == "table" else f"goto {rule.goto}" if rule.goto else rule.action
+    )
     if rule.suppress_prefixlength is not None:
         words.append(f"suppress_prefixlength {rule.suppress_prefixlength}")
     return " ".join(words)

@@ -38,16 +38,30 @@ def _sections(facts: NamespaceFacts, link: Link | None) -> Iterator[tuple[str, I
     links = facts.links if link is None else (link,)
     yield "DEVICES" if link is None else "DEVICE", [line for one in links for line in link_lines(one, name)]
     yield "ADDRESSES", [address_line(held, name) for held in facts.addresses if _of(link, held.ifindex)]
-    yield "ROUTES", [route_line(route, name) for route in facts.routes if link is None or _leaves_by(route, link)]
+    yield (
+        "ROUTES",
+        [route_line(route, name) for route in facts.routes if link is None or _leaves_by(route, link)],
+    )
     if link is None:
         yield "POLICY RULES", [rule_line(rule) for rule in facts.rules]
-    yield "NEIGHBOURS", [neighbour_line(entry, name) for entry in facts.neighbours if _of(link, entry.ifindex)]
-    entries = [entry for entry in facts.fdb if _of(link, entry.ifindex) or (link and entry.master == link.index)]
+    yield (
+        "NEIGHBOURS",
+        [neighbour_line(entry, name) for entry in facts.neighbours if _of(link, entry.ifindex)],
+    )
+    entries = [
+        entry for entry in facts.fdb if _of(link, entry.ifindex) or (link and entry.master == link.index)
+    ]
     yield "FDB", [fdb_line(entry, name) for entry in entries]
     if vlans := [vlan for vlan in facts.vlans if _of(link, vlan.ifindex)]:
         flags = [(" PVID" if vlan.pvid else "") + (" untagged" if vlan.untagged else "") for vlan in vlans]
-        yield "VLANS", [f"{name(one.ifindex)} {one.vid}{flag}" for one, flag in zip(vlans, flags, strict=True)]
-    yield "SYSCTLS", [f"{key} = {text}" for key, text in sorted(facts.sysctls.items()) if _sysctl_of(link, key)]
+        yield (
+            "VLANS",
+            [f"{name(one.ifindex)} {one.vid}{flag}" for one, flag in zip(vlans, flags, strict=True)],
+        )
+    yield (
+        "SYSCTLS",
+        [f"{key} = {text}" for key, text in sorted(facts.sysctls.items()) if _sysctl_of(link, key)],
+    )
     if link is None:
         yield "TABLES OF RULES", list(_tables(facts))
         yield "SOCKETS", [socket_line(item) for item in facts.sockets or ()]

@@ -10,7 +10,9 @@ from netdoctor_tui.model.path import STATES
 from netdoctor_tui.model.rows import Row, Span, row, wrapped
 
 
-def help_rows(topic: str, groups: Iterable[tuple[str, Sequence[Action]]], width: int, look: Look) -> list[Row]:
+def help_rows(
+    topic: str, groups: Iterable[tuple[str, Sequence[Action]]], width: int, look: Look
+) -> list[Row]:
     """Return the page: a group of actions under each heading, then what the symbols mean."""
     rows = [row(Span(topic, "accent"))]
     for heading, actions in groups:

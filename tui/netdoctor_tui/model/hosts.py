@@ -48,7 +48,9 @@ def host_rows(
     return rows
 
 
-def _namespace(known: Known, told: Known, devices: tuple[MapDevice, ...] | None, look: Look, marks: _Marks) -> Row:
+def _namespace(
+    known: Known, told: Known, devices: tuple[MapDevice, ...] | None, look: Look, marks: _Marks
+) -> Row:
     also = f"  ({', '.join(told.also)})" if told.also else ""
     spans = [Span("SRC ", "accent")] if marks.picked else []
     spans += [Span(f"{marks.indent}{look('▾' if marks.opened else '▸')} ")]
@@ -61,7 +63,9 @@ def _namespace(known: Known, told: Known, devices: tuple[MapDevice, ...] | None,
 def _summary(devices: tuple[MapDevice, ...]) -> str:
     """The addresses by which people know a namespace, and how many devices it has besides lo."""
     real = [device for device in devices if device.kind != "loopback"]
-    held = [address.partition("/")[0] for device in real for address in device.addresses if ":" not in address]
+    held = [
+        address.partition("/")[0] for device in real for address in device.addresses if ":" not in address
+    ]
     more = f" +{len(held) - 2}" if len(held) > 2 else ""
     return f"{', '.join(held[:2])}{more}  {len(real)} device{'' if len(real) == 1 else 's'}"
 
@@ -70,7 +74,9 @@ def _device(device: MapDevice, known: Known, look: Look, indent: str) -> Row:
     up = device.up and (device.carrier or device.kind == "loopback")
     state = Span(look("●"), "good") if up else Span(look("╳"), "bad")
     words = " ".join((device.kind, *device.addresses, *device.notes))
-    return Row((Span(f"{indent}    "), state, Span(f" {visible(device.name)}  {visible(words)}")), (known, device.id))
+    return Row(
+        (Span(f"{indent}    "), state, Span(f" {visible(device.name)}  {visible(words)}")), (known, device.id)
+    )
 
 
 def named(key: object) -> Known | None:

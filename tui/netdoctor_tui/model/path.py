@@ -135,11 +135,17 @@ def _leg(
                 yield row("     ", Span(f"{look('└')} {line}", "dim"), key=stop.place)
 
 
-def _device(stop: Stop, look: Look, seen: dict[tuple[int | None, str | None], str] | None, changed: bool) -> Row:
+def _device(
+    stop: Stop, look: Look, seen: dict[tuple[int | None, str | None], str] | None, changed: bool
+) -> Row:
     symbol, role, _ = STATES[stop.state]
     place = stop.place
     name = place.interface or (f"({stop.steps[-1].stage})" if stop.steps else "(namespace)")
-    spans = [Span("  "), Span(look(symbol), role), Span(f" {name}", "dim" if stop.state == "unreached" else "")]
+    spans = [
+        Span("  "),
+        Span(look(symbol), role),
+        Span(f" {name}", "dim" if stop.state == "unreached" else ""),
+    ]
     if seen is not None and place.interface is not None:
         observed = seen.get((place.namespace.inode, place.interface), "")
         spans.append(Span(f"  {observed}" if observed else "  not seen", "" if observed else "dim"))
@@ -159,7 +165,10 @@ def _copies(report: Report) -> dict[str, list[str]]:
         if edge.state == "visited" and target is not None and target.state == "visited":
             found[edge.source].append(target.interface or target.namespace.name)
     return {
-        source: [f"copies to {', '.join(names[:COPIES])}" + (f" +{len(names) - COPIES}" if len(names) > COPIES else "")]
+        source: [
+            f"copies to {', '.join(names[:COPIES])}"
+            + (f" +{len(names) - COPIES}" if len(names) > COPIES else "")
+        ]
         for source, names in found.items()
     }
 

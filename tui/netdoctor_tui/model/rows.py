@@ -37,7 +37,14 @@ def row(*parts: str | Span, key: Hashable = None, copy: str = "") -> Row:
 
 
 def wrapped(
-    text: str, width: int, *, first: str = "", indent: str = "", role: Role = "", key: Hashable = None, copy: str = ""
+    text: str,
+    width: int,
+    *,
+    first: str = "",
+    indent: str = "",
+    role: Role = "",
+    key: Hashable = None,
+    copy: str = "",
 ) -> Iterator[Row]:
     """Yield a text as rows of at most `width` columns; what does not fit into a line by itself is broken."""
     width = max(width, len(indent) + 8, len(first) + 8)

@@ -44,7 +44,9 @@ Counters = Mapping[Chain, Mapping[int, int]]
 def met_on(leg: LegPart) -> list[Met]:
     """Return the rules that a leg's packet met, in order."""
     return [
-        Met(_chain(step.host, step.namespace, rule), rule, step.node) for step in leg.steps for rule in step.rules
+        Met(_chain(step.host, step.namespace, rule), rule, step.node)
+        for step in leg.steps
+        for rule in step.rules
     ]
 
 
@@ -82,7 +84,9 @@ def _leg(
         if (chain.host, chain.namespace) != before:
             before = chain.host, chain.namespace
             yield row(" ", Span(chain.namespace.name, "bold" if here else ""), key=chain)
-        yield row("  ", Span(f"{chain.family} {chain.table} {chain.name} ({chain.backend})", "accent"), key=chain)
+        yield row(
+            "  ", Span(f"{chain.family} {chain.table} {chain.name} ({chain.backend})", "accent"), key=chain
+        )
         for one in group:
             yield from _met(one, one is last, width, look, counted.get(chain, {}))
 
@@ -98,7 +102,9 @@ def _met(one: Met, decides: bool, width: int, look: Look, packets: Mapping[int, 
     told = f" {number}: {rule.verdict}{decided}{count}"
     yield row(Span(head, role), Span(look(symbol), role), Span(told, lit), key=one.chain)
     if rule.rule_text:
-        yield from wrapped(rule.rule_text, width, first="      ", indent="        ", key=one.chain, copy=rule.rule_text)
+        yield from wrapped(
+            rule.rule_text, width, first="      ", indent="        ", key=one.chain, copy=rule.rule_text
+        )
 
 
 def _stops(verdict: str) -> bool:
@@ -140,4 +146,6 @@ def _traced(part: TracePart, foreseen: set[_Rule], width: int, look: Look) -> It
     text = f" {part.family} {part.table} {part.chain} {number}: {part.verdict or ''}"
     yield row("  ", Span(look(symbol), role), text, Span(doubt, "doubt"))
     if part.rule_text:
-        yield from wrapped(part.rule_text, width, first="      ", indent="        ", role="dim", copy=part.rule_text)
+        yield from wrapped(
+            part.rule_text, width, first="      ", indent="        ", role="dim", copy=part.rule_text
+        )

@@ -25,7 +25,10 @@ def step_rows(report: Report, place: Place | None, width: int, look: Look) -> li
 
 
 def _inside(device: Place, namespace: Place) -> bool:
-    return device.leg == namespace.leg and (device.host, device.namespace) == (namespace.host, namespace.namespace)
+    return device.leg == namespace.leg and (device.host, device.namespace) == (
+        namespace.host,
+        namespace.namespace,
+    )
 
 
 def _stop(stop: Stop, width: int, look: Look) -> Iterator[Row]:
@@ -39,7 +42,9 @@ def _stop(stop: Stop, width: int, look: Look) -> Iterator[Row]:
             text = f"{rule.table} {rule.chain} {rule.rule}: {rule.rule_text}"
             yield from wrapped(text, width, first="    ", indent="      ", role="lit")
         if step.packet != previous:
-            yield from wrapped(packet_text(step.packet, look), width, first="    ", indent="      ", role="dim")
+            yield from wrapped(
+                packet_text(step.packet, look), width, first="    ", indent="      ", role="dim"
+            )
         previous = step.packet
     yield row("")
 
@@ -77,7 +82,9 @@ def _observed(report: Report, place: Place, width: int) -> Iterator[Row]:
         yield row(Span("  none was seen here", "dim"))
     if probe.last_seen is not None and not probe.received:
         way = "entering" if probe.last_seen.direction == "in" else "leaving"
-        text = f"last seen {way} {probe.last_seen.interface or 'a device'} of {probe.last_seen.namespace.name}"
+        text = (
+            f"last seen {way} {probe.last_seen.interface or 'a device'} of {probe.last_seen.namespace.name}"
+        )
         yield from wrapped(text, width, first="  ", indent="    ")
     if probe.kernel_drop_reason is not None:
         known = f": {probe.kernel_drop_meaning}" if probe.kernel_drop_meaning else ""

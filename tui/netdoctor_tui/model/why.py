@@ -25,7 +25,9 @@ def _parts(report: Report, width: int, look: Look) -> Iterator[list[Row]]:
         yield list(wrapped(report.summary, width, role="bold"))
     if report.agreement is not None:
         word = "Observed as predicted: " if report.agreement.agrees else "OBSERVED DIFFERS: "
-        yield list(wrapped(word + report.agreement.note, width, role="" if report.agreement.agrees else "doubt"))
+        yield list(
+            wrapped(word + report.agreement.note, width, role="" if report.agreement.agrees else "doubt")
+        )
     if report.hazards:
         yield [row(Span("Nearby, and not what stops this packet:", "bold"))]
         for hazard in report.hazards:
@@ -65,7 +67,12 @@ def _cause(cause: Cause, width: int, look: Look, level: str, role: Role) -> Iter
 
 def _fix(fix: FixPart, location: Location, width: int, key: object) -> Iterator[Row]:
     proof = "tried: helps" if fix.verified else PROOF[fix.verified].partition(":")[0]
-    yield row(Span("FIX", "accent"), f"  risk {fix.risk}, ", Span(proof, "good" if fix.verified else "doubt"), key=key)
+    yield row(
+        Span("FIX", "accent"),
+        f"  risk {fix.risk}, ",
+        Span(proof, "good" if fix.verified else "doubt"),
+        key=key,
+    )
     where = f" (on {location.host}, as root)" if location.host else " (as root)"
     yield from wrapped(fix.summary + where, width, first="  ", indent="  ", key=key)
     for argv in fix.commands:

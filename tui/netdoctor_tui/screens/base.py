@@ -17,7 +17,7 @@ from netdoctor_tui.model.asked import line_of, parse_question
 from netdoctor_tui.screens.help import HelpScreen
 from netdoctor_tui.widgets.entry import Entry
 from netdoctor_tui.widgets.keys import OWN, SIDEWAYS, bound
-from netdoctor_tui.widgets.lines import KeyBar, Lines
+from netdoctor_tui.widgets.lines import Head, KeyBar
 from netdoctor_tui.widgets.rowlist import RowList
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class BaseScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay the screen out: the headline, what it is for, the filter, the keys."""
-        yield Lines(id="headline")
+        yield Head(id="headline")
         yield from self.body()
         yield Entry("show only lines with this text; !text: without it", id="filter")
         yield Entry("SRC DST, and tcp:PORT or udp:PORT; DST alone for the same source", id="question")
@@ -67,7 +67,7 @@ class BaseScreen(Screen[None]):
         self.call_after_refresh(self.redraw)
 
     def redraw(self) -> None:
-        """Show everything anew."""
+        """Show the lines around the lists anew; they tell of the app's state, which changes often."""
         self.query_one(KeyBar).keys(self.offered())
 
     def restate(self) -> None:
@@ -135,6 +135,14 @@ class BaseScreen(Screen[None]):
         for entry in self.query(Entry):
             entry.remove_class("-open")
         self.narrowed.focus()
+
+    def action_quit(self) -> None:
+        """Quit. A binding of a screen looks for its action on the screen, not on the app."""
+        self.app.exit()
+
+    def action_command_palette(self) -> None:
+        """Open the palette."""
+        self.app.action_command_palette()
 
     def action_back(self) -> None:
         """Close the line that is typed into, take the filter away, else leave."""

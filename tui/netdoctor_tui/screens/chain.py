@@ -14,7 +14,7 @@ from netdoctor_tui.model.rows import Row, row
 from netdoctor_tui.model.rules import Chain
 from netdoctor_tui.screens.base import BaseScreen
 from netdoctor_tui.widgets.keys import bound
-from netdoctor_tui.widgets.lines import Lines, Title
+from netdoctor_tui.widgets.lines import Head, Title
 from netdoctor_tui.widgets.rowlist import RowList
 
 ACTIONS = (Action("copy", ("y",), "copy", "copy the rule (OSC 52)", 3),)
@@ -45,12 +45,16 @@ class ChainScreen(BaseScreen):
         self.app_.read(
             self.chain.host,
             self.chain.namespace,
-            lambda facts: chain_rows(chain_lines(facts, self.chain), self.met, look) if facts is not None else None,
+            lambda facts: (
+                chain_rows(chain_lines(facts, self.chain), self.met, look) if facts is not None else None
+            ),
             self._read,
         )
 
     def _read(self, rows: list[Row] | None) -> None:
-        self.list.show(rows or [row("the facts are not here: a saved report holds only the rules that were met")])
+        self.list.show(
+            rows or [row("the facts are not here: a saved report holds only the rules that were met")]
+        )
         self.list.go_to(("rule", next(iter(self.met), 0)))
         self._title()
 
@@ -58,7 +62,7 @@ class ChainScreen(BaseScreen):
         """Show the lines around the list."""
         super().redraw()
         status = Status(self.app_.source_name, self.app_.words(), self.app_.doing)
-        self.query_one("#headline", Lines).show([top_row(status, "", self.size.width, self.look)])
+        self.query_one("#headline", Head).show([top_row(status, "", self.size.width, self.look)])
         self._title()
 
     def _title(self) -> None:

@@ -16,7 +16,7 @@ from netdoctor_tui.model.rows import Span, row
 from netdoctor_tui.screens.base import BaseScreen
 from netdoctor_tui.source import Inventory, Known
 from netdoctor_tui.widgets.keys import bound
-from netdoctor_tui.widgets.lines import Lines, Title
+from netdoctor_tui.widgets.lines import Head, Title
 from netdoctor_tui.widgets.rowlist import RowList
 
 ACTIONS = (
@@ -46,20 +46,32 @@ class HostsScreen(BaseScreen):
     def show(self, inventory: Inventory) -> None:
         """Show what there is to pick from."""
         self.inventory = inventory
-        self.redraw(keep=True)
+        self.redraw()
+        self._tree()
 
-    def redraw(self, keep: bool = True) -> None:
-        """Show the tree as it is now."""
+    def on_screen_resume(self) -> None:
+        """Show the tree under the names that are shown now."""
+        self.redraw()
+        self._tree()
+
+    def redraw(self) -> None:
+        """Show the lines around the tree as they are now."""
         super().redraw()
         status = Status(self.app_.source_name, self.app_.words(), self.app_.doing)
         shown = self.app_.shown_inventory(self.inventory)
         pairs = zip(self.inventory.known, shown.known, strict=True)
         picked = next((two for one, two in pairs if one == self.source), None)
-        asked = "pick the source" if picked is None else f"{visible(picked.namespace.name)}: pick the destination"
+        asked = (
+            "pick the source" if picked is None else f"{visible(picked.namespace.name)}: pick the destination"
+        )
         prompt = row(Span(f"{asked}, with enter; ", "bold"), ": types a question, for an address or a port")
-        self.query_one("#headline", Lines).show([top_row(status, "", self.size.width, self.look), prompt])
-        self.list.show(host_rows(self.inventory, shown, self.look, self.opened, self.source), keep=keep)
+        self.query_one("#headline", Head).show([top_row(status, "", self.size.width, self.look), prompt])
         self._title()
+
+    def _tree(self) -> None:
+        shown = self.app_.shown_inventory(self.inventory)
+        self.list.show(host_rows(self.inventory, shown, self.look, self.opened, self.source), keep=True)
+        self.redraw()
 
     def _title(self) -> None:
         self.query_one("#title", Title).plain("NAMESPACES", self.list.place, self.look)
@@ -76,7 +88,7 @@ class HostsScreen(BaseScreen):
         if self.source is None:
             self.source = known
             self.list.filter("")
-            self.redraw()
+            self._tree()
             self.list.go_to(next(next_end(list(self.list.rows), known), known))
         else:
             source, self.source = self.source, None
@@ -87,14 +99,14 @@ class HostsScreen(BaseScreen):
         known = named(self.list.key)
         if known is not None:
             self.opened |= {known}
-            self.redraw()
+            self._tree()
 
     def action_left(self) -> None:
         """Hide the devices of the namespace."""
         known = named(self.list.key)
         if known is not None:
             self.opened -= {known}
-            self.redraw()
+            self._tree()
             self.list.go_to(known)
 
     def action_again(self) -> None:
@@ -110,6 +122,6 @@ class HostsScreen(BaseScreen):
         """Forget the source that was picked; else go back to the path, if there is one."""
         if self.source is not None:
             self.source = None
-            self.redraw()
+            self._tree()
         else:
             self.app_.back_to_path()

@@ -35,6 +35,15 @@ class Lines(Widget):
         return strip_of(self.rows[y]).crop_extend(0, self.size.width, None)
 
 
+class Head(Lines):
+    """As many lines as there are rows."""
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Show other rows."""
+        self.styles.height = max(len(rows), 1)
+        super().show(rows)
+
+
 class Parts(Lines):
     """A line of parts that can be clicked: each runs an action."""
 
@@ -75,7 +84,9 @@ class Title(Parts):
     def plain(self, name: str, after: str, look: Look) -> None:
         """Show a name and a line behind it."""
         rest = max(self.size.width - len(name) - len(after) - 3, 0)
-        self.set_parts([((Span(f"{name} ", "bold"), Span(look("─") * rest, "dim"), Span(f" {after}", "dim")), "")])
+        self.set_parts(
+            [((Span(f"{name} ", "bold"), Span(look("─") * rest, "dim"), Span(f" {after}", "dim")), "")]
+        )
 
 
 class KeyBar(Parts):
