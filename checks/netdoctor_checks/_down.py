@@ -80,7 +80,8 @@ def behind_no_route(case: Case, end: Ending) -> list[Place]:
 
 def _had_routes(case: Case, place: Place, destination: str) -> bool:
     """Tell whether routes may have led out of the device: it has an address, or the destination is on its cable."""
-    if case.addresses(place):
+    link = case.link(place)
+    if case.addresses(place) or (link is not None and link.kind == "vrf"):
         return True
     return any(owner in case.segment(place) for owner in case.owners(destination))
 
