@@ -65,7 +65,7 @@ from netdoctor.fix.macvlan import AddMacvlan, AddMacvlanSource
 from netdoctor.fix.masquerade import Masquerade
 from netdoctor.fix.move import Arrive, Leave, Rewire
 from netdoctor.fix.ports import LeaveBridge, ProxyArpOff
-from netdoctor.fix.stacked import DeleteLink, MonitorBond, RetagVlan, SetActiveSlave, SetIpvlan
+from netdoctor.fix.stacked import DeleteLink, Enslave, MonitorBond, RetagVlan, SetActiveSlave, SetIpvlan
 from netdoctor.fix.vxlan import AddRemote, CreateVxlan, RecreateVxlan, ReplaceRemote, SetVxlan
 from tests.unit.networks import NUD_NOARP, NUD_PERMANENT, Ns
 
@@ -233,6 +233,11 @@ ROWS: list[tuple[Change, str, Facts]] = [
         SetActiveSlave(1, MV0, ETH1),
         "ip -n n link set dev mv0 type bond active_slave eth1",
         lambda f: bool((b := link(f, MV0).bond) and b.active == ETH1),
+    ),
+    (
+        Enslave(1, ETH0, BR0),
+        "ip -n n link set dev eth0 down\nip -n n link set dev eth0 master br0",
+        lambda f: link(f, ETH0).master == BR0 and link(f, ETH0).slave_kind == "bond",
     ),
     (
         MonitorBond(1, MV0),
