@@ -124,10 +124,15 @@ def _crossings(step: Step) -> Iterator[Crossing]:
     if step.carries.flow.arp:
         return
     leg = step.carries.flow.leg
-    if step.stage == "transmit":
-        yield Crossing(leg, step.at, True)
-    if step.stage == "receive" or (step.stage, step.action) in _TAKEN_IN:
-        yield Crossing(leg, step.at, False)
+    yield from (Crossing(leg, step.at, out) for out in directions(step.stage, step.action))
+
+
+def directions(stage: str, action: str) -> Iterator[bool]:
+    """Whether taps see a packet leave (True) or enter (False) the device of a step, or both."""
+    if stage == "transmit":
+        yield True
+    if stage == "receive" or (stage, action) in _TAKEN_IN:
+        yield False
 
 
 #: Steps that come in by a device without being received from another one.

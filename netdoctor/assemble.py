@@ -65,7 +65,8 @@ def endpoint_part(host: Host, end: End, address: str | None, interface: str | No
     namespace = namespace_ref(host, end.inode) if end.inode is not None else None
     shown = end.address or address
     where = host_name(host, end.inode)
-    return Endpoint(end.given, end.kind, end.name, where, namespace, shown, end.interface or interface)
+    device = end.interface or interface
+    return Endpoint(end.given, end.kind, end.name, where, namespace, shown, device, end.note)
 
 
 def question_part(host: Host, question: Question, walk: Walk) -> QuestionPart:
@@ -141,9 +142,7 @@ def _step(host: Host, step: Step) -> StepPart:
 
 def _rule(hit: Hit) -> RulePart:
     where = hit.place
-    return RulePart(
-        where.backend, where.family, where.table, where.chain, hit.number, hit.text, hit.verdict
-    )
+    return RulePart(where.backend, where.family, where.table, where.chain, hit.number, hit.text, hit.verdict)
 
 
 def _end_step(host: Host, walk: Walk, ending: Ending) -> StepPart:

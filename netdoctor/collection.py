@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import re
@@ -13,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from netdoctor.document import unpacked
 from netdoctor.facts.fleet import Fleet, Member
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Record
 from netdoctor.facts.sound import complaint
-from netdoctor.snapshot import GZIP, LIMIT, Snapshot, SnapshotError, decode, is_snapshot, snapshot_host
+from netdoctor.snapshot import LIMIT, Snapshot, SnapshotError, decode, is_snapshot, snapshot_host
 
 #: A folder or archive with more files than this is no collection of snapshots.
 MAX_FILES = 5000
@@ -93,18 +93,11 @@ def _of(path: str, budget: _Budget) -> Iterator[Found]:
         yield from _folder(Path(path), budget)
         return
     with open(path, "rb") as file:
-        data = budget.read(_plain(file), path)
+        data = budget.read(unpacked(file), path)
     if data[257:262] == _USTAR:
         yield from _archive(data, path)
     else:
         yield Found(path, decode(data, path))
-
-
-def _plain(file: IO[bytes]) -> IO[bytes]:
-    """The stream without the compression of its first bytes, if there is one."""
-    head = file.read(2)
-    file.seek(0)
-    return gzip.GzipFile(fileobj=file) if head == GZIP else file  # type: ignore[return-value]
 
 
 def _folder(folder: Path, budget: _Budget) -> Iterator[Found]:
@@ -115,7 +108,7 @@ def _folder(folder: Path, budget: _Budget) -> Iterator[Found]:
         path = folder / name
         if path.is_file():
             with open(path, "rb") as file:
-                data = budget.read(_plain(file), str(path))
+                data = budget.read(unpacked(file), str(path))
             if is_snapshot(data):
                 any_found = True
                 yield Found(str(path), decode(data, str(path)))
@@ -136,7 +129,7 @@ def _archive(data: bytes, path: str) -> Iterator[Found]:
                 if file is None or not entry.name.endswith(_ENDINGS):
                     continue
                 name = f"{path}: {entry.name}"
-                content = budget.read(_plain(io.BytesIO(budget.read(file, name))), name)
+                content = budget.read(unpacked(io.BytesIO(budget.read(file, name))), name)
                 if is_snapshot(content):
                     any_found = True
                     yield Found(name, decode(content, name))

@@ -6,7 +6,7 @@ import gzip
 import os
 import re
 import zlib
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -40,16 +40,20 @@ def read(path: str | os.PathLike[str], kind: str, limit: int) -> bytes:
 
 def expanded(file: IO[bytes], name: str, kind: str, limit: int) -> bytes:
     """Return what a seekable stream holds, unpacked where it is compressed. Raises DocumentError, as `read`."""
-    head = file.read(2)
-    file.seek(0)
-    stream: Any = gzip.GzipFile(fileobj=file) if head == GZIP else file
     try:
-        data = stream.read(limit + 1)
+        data = unpacked(file).read(limit + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DocumentError(f"{name} is truncated or damaged: its compressed data ends early") from error
     if len(data) > limit:
         raise DocumentError(f"{name} is larger than {limit >> 20} MiB, which no {kind} is")
     return bytes(data)
+
+
+def unpacked(file: IO[bytes]) -> IO[bytes]:
+    """Return a seekable stream without the compression of its first bytes, if there is one."""
+    head = file.read(2)
+    file.seek(0)
+    return gzip.GzipFile(fileobj=file) if head == GZIP else file  # type: ignore[return-value]
 
 
 def decode(data: bytes, name: str, kind: str, shape: type[T]) -> T:

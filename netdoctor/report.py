@@ -36,7 +36,7 @@ class NamespaceRef(Part, frozen=True):
 
 
 class Endpoint(Part, frozen=True):
-    """One end of the question: what was given, and what it was taken for."""
+    """One end of the question: what was given, and what it was taken for; `note` says why, where that is a choice."""
 
     given: str
     kind: str
@@ -45,6 +45,7 @@ class Endpoint(Part, frozen=True):
     namespace: NamespaceRef | None
     address: str | None
     interface: str | None
+    note: str | None = None
 
 
 class QuestionPart(Part, frozen=True):

@@ -78,6 +78,14 @@ def _notes(link: Link, carrier: bool) -> Iterator[str]:
         yield f"VNI {link.vxlan.vni}, port {link.vxlan.port}{local}{remote}"
     if link.macvlan is not None:
         yield f"mode {link.macvlan.mode}"
+    if link.ipvlan is not None:
+        yield f"mode {link.ipvlan.mode} {link.ipvlan.flag}"
+    if link.vlan is not None:
+        yield f"VLAN {link.vlan.vid}{' (802.1ad)' if link.vlan.protocol == 0x88A8 else ''}"
+    if link.bond is not None:
+        yield f"mode {link.bond.mode}"
+    if link.vrf is not None:
+        yield f"table {link.vrf.table}"
     if link.bridge is not None and link.bridge.vlan_filtering:
         yield "filters VLANs"
     if link.xdp:

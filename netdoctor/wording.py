@@ -39,6 +39,11 @@ VXLAN_WORDS = {
     "no-route": "there is no route to the remote",
 }
 
+BOND_WORDS = {
+    "no-active-slave": "the bond has no slave that may send",
+    "inactive-slave": "the bond takes nothing from an inactive slave",
+}
+
 _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.NoAddress: lambda end: "no address of this family",
     e.NoRoute: lambda end: f"no way to {end.destination} ({end.error})",
@@ -62,6 +67,8 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.VxlanRefused: lambda end: VXLAN_WORDS.get(end.why, end.why),
     e.VxlanNotSent: lambda end: VXLAN_WORDS.get(end.why, end.why),
     e.MacvlanKept: lambda end: f"macvlan hands it to nobody ({end.why})",
+    e.IpvlanKept: lambda end: f"ipvlan hands it to nobody ({end.why})",
+    e.BondKept: lambda end: BOND_WORDS[end.why],
     e.Swallowed: lambda end: "a dummy device discards it",
     e.Looped: lambda end: "the frame has been here before: a loop",
     e.LeavesHost: lambda end: "leaves what is visible here",

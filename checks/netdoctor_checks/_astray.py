@@ -7,6 +7,7 @@ from typing import NamedTuple
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
 from netdoctor.facts.records import Route
+from netdoctor.fix.layer3 import AddRoute
 from netdoctor.kernel import fib
 from netdoctor.kernel.endings import (
     ArpNotAnswered,
@@ -21,6 +22,7 @@ from netdoctor.kernel.endings import (
     TtlExceeded,
 )
 from netdoctor.kernel.packet import Place
+from netdoctor_checks._daemons import missing_here, written_again
 from netdoctor_checks._detours import Detour, detours, words
 from netdoctor_checks._wiring import destination, owned_nearby, sending_route, sought, tunnelled
 
@@ -60,19 +62,23 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
 
 
 def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:
-    """The detours past where the packet strayed: by another gateway of its device, or by another device."""
+    """The detours past where the packet strayed: another gateway of its device, or none there; or another device."""
     useful = []
     for detour in detours(case, found.at, found.route, found.destination):
         hop = detour.hop
-        gateway = hop is not None and hop.gateway is not None and found.gateway is not None
-        same = gateway and hop is not None and hop.oif == found.at.ifindex
+        same = found.gateway is not None and hop is not None and hop.oif == found.at.ifindex
         if detour.gain >= found.needed and same == same_device:
             useful.append(detour)
     return useful
 
 
 def finding(case: Case, found: Strayed, detour: Detour, title: str, explanation: str) -> Finding:
-    """The finding about a route that leads astray, with how to see it."""
+    """The finding about a route that leads astray, with how to see it; about one that lacks, where the default does."""
+    sentences: list[tuple[str, Proof]] = []
+    if _only_default(found, detour):
+        title = f"{case.label(found.at)} has no route to {found.destination} but the default, which does not lead there"
+        sentences += missing_here(case, found.at.inode, found.destination)
+    explanation = " ".join([explanation + written_again(found.route), *(text for text, _ in sentences)])
     hop = found.gateway or found.destination
     taken = words(case, found.at, found.route)
     proofs = [Proof(f"the packet takes {taken}", case.ip(found.at, "route", "get", found.destination))]
@@ -82,4 +88,11 @@ def finding(case: Case, found: Strayed, detour: Detour, title: str, explanation:
     for owner in case.owners(found.destination)[:1]:
         shown = case.ip(owner, "addr", "show", "to", found.destination)
         proofs.append(Proof(f"{found.destination} is on {case.where(owner)}", shown))
+    proofs += [shown for _, shown in sentences]
     return Finding(title, explanation, found.at, tuple(proofs), detour.fix)
+
+
+def _only_default(found: Strayed, detour: Detour) -> bool:
+    """Tell whether the default stays and a longer route is added beside it."""
+    added = [change.route.prefixlen for change in detour.fix.changes if isinstance(change, AddRoute)]
+    return not found.route.prefixlen and len(detour.fix.changes) == 1 and added > [0]

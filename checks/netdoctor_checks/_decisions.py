@@ -84,8 +84,8 @@ def round_trip(case: Case, end: TtlExceeded) -> list[Decision]:
 
 
 def built_in(rule: Rule) -> bool:
-    """Tell whether the rule is one of those a namespace starts with, wherever it stands."""
-    return rule.table in BUILT_IN and rule == Rule(rule.family, rule.priority, "table", rule.table)
+    """Tell whether the rule is one of those a namespace starts with, wherever it stands, or the one that VRFs need."""
+    return rule.l3mdev or rule.table in BUILT_IN and rule == Rule(rule.family, rule.priority, "table", rule.table)
 
 
 def outcome(ns: Namespace, flow: FibFlow) -> tuple[object, ...]:

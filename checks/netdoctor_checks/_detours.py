@@ -62,6 +62,11 @@ def words(case: Case, at: Place | int, route: Route) -> str:
 def _candidates(case: Case, at: Place, route: Route, destination: str) -> Iterator[Fix]:
     inode = at.inode
     old = words(case, at, route)
+    if _last_resort(case, at, route):
+        # What the default was never meant for lacks a route of its own; the default stays as it is.
+        for way in ways(case, inode, destination):
+            if way.prefixlen:
+                yield Fix(f"add the route {words(case, at, way)}", (AddRoute(inode, way),))
     yield from _removals(case, at, route)
     for way in ways(case, inode, destination):
         if way.nexthops == route.nexthops:
@@ -91,6 +96,14 @@ def _candidates(case: Case, at: Place, route: Route, destination: str) -> Iterat
         elif way.prefixlen < route.prefixlen:
             changes = (DeleteRoute(inode, route), AddRoute(inode, way, True))
             yield Fix(f"delete the route {old}, and add {new}", changes, "medium")
+
+
+def _last_resort(case: Case, at: Place, route: Route) -> bool:
+    """Tell whether a packet was forwarded by the default route, to a gateway that is there."""
+    gateways = [hop.gateway for hop in route.nexthops if hop.gateway and hop.oif == at.ifindex]
+    there = any(place in case.segment(at) for gateway in gateways for place in case.owners(gateway))
+    steps = (step for step in case.walk.steps if step.at == at and step.action == "forward")
+    return not route.prefixlen and there and any(route in step.facts for step in steps)
 
 
 def _fits(way: Route, route: Route) -> bool:

@@ -14,6 +14,7 @@ from netdoctor.kernel.fib import RULE_ERRORS
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._additions import additions, is_block, through_down
 from netdoctor_checks._bare import bare
+from netdoctor_checks._daemons import daemon, missing_here
 from netdoctor_checks._decisions import prefix
 from netdoctor_checks._router import destination_of
 
@@ -28,7 +29,8 @@ def lacks_route(case: Case, end: NoRoute) -> bool:
 def missing_route(case: Case, end: NoRoute, title: str, explanation: str, proof: Proof) -> Iterator[Finding]:
     """One finding for each route that might be the missing one, and one without a fix where there is none."""
     if end.route is not None:
-        explanation += f" Only the blackhole for the block {prefix(end.route)} covers it."
+        whose = f", which is from {daemon(end.route)}," if daemon(end.route) else ""
+        explanation += f" Only the blackhole for the block {prefix(end.route)}{whose} covers it."
     down = through_down(case, end.at.inode, end.destination)
     if down is not None:
         explanation += f" {down}, through which it would go, is down."
@@ -41,8 +43,11 @@ def missing_route(case: Case, end: NoRoute, title: str, explanation: str, proof:
         added = additions(case, at.inode, end.destination, end.source)
         # Back out of the device it came in by: then it is the one who sent it here that has the wrong route.
         fixes += [*_dead(case, end), *(fix for fix in added if not _leads_to(fix, end.at.ifindex))]
+    proofs = [proof, rules]
+    for sentence, shown in missing_here(case, end.at.inode, end.destination):
+        explanation, proofs = f"{explanation} {sentence}", [*proofs, shown]
     for fix in fixes or [None]:
-        yield Finding(title, explanation, at, (proof, rules), fix)
+        yield Finding(title, explanation, at, tuple(proofs), fix)
 
 
 def forgotten_address(case: Case, end: NoRoute | ForwardingOff | ArpNotAnswered) -> Iterator[Finding]:

@@ -94,6 +94,8 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
     link = case.link(end) if end is not None else None
     if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
         return
+    if _settled(case, end, address):
+        return
     near_by = _surroundings(case)
     inward, alone = end.inode == near.inode, _host_ends(case, end.inode) == [end]
     for home in _hosts(case, end.inode, near_by):
@@ -113,6 +115,15 @@ def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Str
             proxy = SetSysctl(home, f"ipv4/conf/{name}/proxy_arp", "1")
             more = (*changes, proxy, AddRoute(home, route, True))
             yield stray, Fix(f"{summary}, with a route and proxy_arp", more, "high")
+
+
+def _settled(case: Case, end: Place, address: str) -> bool:
+    """Tell whether a device was set up where it is: a route leads out of it, or it answers ARP for others.
+
+    dev_change_net_namespace() takes the routes and resets what was configured of a device that moves.
+    """
+    routes = case.ns(end).routes_to(254, address)
+    return _proxies(case, end) or any(hop.oif == end.ifindex for route in routes for hop in route.nexthops)
 
 
 def _hosts(case: Case, besides: int, near_by: set[Place]) -> list[int]:

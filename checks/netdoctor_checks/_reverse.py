@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from netdoctor.case import Case
 from netdoctor.check import Proof
@@ -12,10 +13,12 @@ from netdoctor.fix.layer3 import SetSysctl, route_words
 from netdoctor.kernel import fib
 from netdoctor.kernel.endings import ReversePath
 from netdoctor.kernel.sysctls import conf, conf_or
-from netdoctor_checks._additions import removal
+from netdoctor_checks._additions import additions, removal
 
 ANSWERED = 3
 LOOSE = 2
+#: Routes back tried for one finding; each costs a walk.
+MAX_ADDED = 3
 RTPROT_KERNEL = 2
 
 
@@ -30,6 +33,8 @@ def ways_out(case: Case, end: ReversePath) -> Iterator[Fix]:
         without = removal(case, end.at.inode, end.route)
         if _leads_back(case, end, without):
             yield without
+    fitting = (fix for fix in additions(case, end.at.inode, end.source) if _leads_back(case, end, fix))
+    yield from islice(fitting, MAX_ADDED)
 
 
 def evidence(case: Case, end: ReversePath) -> tuple[Proof, ...]:

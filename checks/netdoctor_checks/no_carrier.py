@@ -41,6 +41,9 @@ def no_carrier(end: NoCarrier, case: Case) -> Finding | None:
         "bridge": "none of its ports forwards",
         "tun": "no program holds it",
         "macvlan": "its parent has none",
+        "ipvlan": "its parent has none",
+        "vlan": "its parent has none",
+        "bond": "none of its slaves has one",
     }
     reason = kinds.get(link.kind or "", "nothing answers on its other side")
     return Finding(

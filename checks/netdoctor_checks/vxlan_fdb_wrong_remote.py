@@ -17,7 +17,7 @@ from netdoctor_checks._vxlan_fixes import elsewhere, fdb_proof, link_proof, node
 Astray = (
     e.NeighbourUnresolved | e.NotForMe | e.VxlanRefused | e.VxlanNotSent | e.NoRoute | e.TtlExceeded
     | e.DeliveredElsewhere | e.ArpNotAnswered | e.NotForwardedByBridge | e.ForwardingOff | e.MartianSource
-    | e.ReversePath
+    | e.ReversePath | e.RuleDropped
 )  # fmt: skip
 
 

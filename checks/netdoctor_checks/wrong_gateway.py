@@ -42,12 +42,14 @@ def wrong_gateway(end: Astray, case: Case) -> Iterator[Finding]:
     holders = [case.label(place) for place in case.owners(gateway) if place in case.segment(found.at)]
     if holders:
         title = f"{who} sends to {goal} by {holders[0]} ({gateway}), which does not lead there"
-        why = f"The route `{route}` hands the packet to {holders[0]}, where it ends; another neighbour passes it on."
+        why = f"The route `{route}` hands the packet to {holders[0]}, where it ends; "
     else:
         title = f"{who} sends to {goal} via {gateway}, which nobody on that segment has"
         why = (
             f"The route `{route}` makes the kernel ask for the lladdr of {gateway} on {case.name(found.at)}, where "
-            f"nobody has that address; the packet waits for the answer and is discarded."
+            f"nobody has that address; the packet waits for the answer and is discarded; "
         )
     for detour in useful(case, found, same_device=True):
-        yield finding(case, found, detour, title, why)
+        direct = detour.hop is not None and detour.hop.gateway is None
+        other = f"{goal} is on that segment itself" if direct else "another neighbour passes it on"
+        yield finding(case, found, detour, title, f"{why}{other}.")

@@ -11,6 +11,7 @@ from netdoctor.fix.layer2 import DeleteNeighbour, SetNeighbour
 from netdoctor.kernel.endings import Ending
 from netdoctor_checks._hop import Hop, doors, hops
 from netdoctor_checks._mac import lladdr, right_lladdrs, stations_with
+from netdoctor_checks._taught import corrected
 
 
 @check("NEI001")
@@ -62,9 +63,8 @@ def _findings(case: Case, hop: Hop, right: list[str]) -> Iterator[Finding]:
         text = f"{case.name(owner)} has the lladdr {lladdr(case, owner)}"
         proofs.append(Proof(text, case.ip(owner, "link", "show", "dev", case.name(owner))))
     drop = DeleteNeighbour(hop.at.inode, hop.at.ifindex, hop.address)
-    fixes = [
-        Fix(f"delete the entry for {hop.address} on {case.where(hop.at)}: it is asked for anew", (drop,))
-    ]
+    fixes = [*corrected(case, hop, right[0])]
+    fixes.append(Fix(f"delete the entry for {hop.address} on {case.where(hop.at)}: it is asked for anew", (drop,)))
     for address in right[:2]:
         change = SetNeighbour(hop.at.inode, hop.at.ifindex, hop.address, address)
         fixes.append(Fix(f"set the entry for {hop.address} on {case.where(hop.at)} to {address}", (change,)))

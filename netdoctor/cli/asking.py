@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from netdoctor.cli import out
+from netdoctor.cli import out, pcap
 from netdoctor.cli.parser import add_common, add_output
 from netdoctor.cli.redacting import Veil, add_redaction
 from netdoctor.cli.tracing import add_evidence, check, tell_left_behind, with_evidence
@@ -70,6 +70,7 @@ def add_answer(parser: argparse.ArgumentParser, evidence: bool = True) -> None:
         "them; read nothing here",
     )
     parser.add_argument("--no-probe", action="store_true", help="read only: send no packet")
+    pcap.add_pcap(parser)
     if evidence:
         add_evidence(parser)
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 whatever the verdict is")
@@ -95,6 +96,7 @@ def size(text: str) -> int:
 def answer(request: Request, args: argparse.Namespace) -> Report:
     """Resolve the endpoints and diagnose, on this host or on the snapshot given; redacted where that is asked for."""
     check(args)
+    pcap.check(args)
     veil = Veil(args)
     return _from_snapshot(request, args, veil) if args.snapshot else _live(request, args, veil)
 
@@ -114,7 +116,7 @@ def _live(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
     from netdoctor.endpoints import resolve
 
     out.warn_unless_root("only what this user may look at is read, and the answer may be `unknown`")
-    with LiveHost() as host:
+    with pcap.PacketFile(args.pcap) as packets, LiveHost() as host:
         if not args.no_probe:
             tell_left_behind(host)
         question = resolve(host, request, net_inode)
@@ -123,7 +125,9 @@ def _live(request: Request, args: argparse.Namespace, veil: Veil) -> Report:
         else:
             from netdoctor.probe.run import observe
 
-            report = diagnose(host, question, Witness(host), lambda plan: observe(host, plan))
+            keep = packets.keep if packets.wanted else None
+            report = diagnose(host, question, Witness(host), lambda plan: observe(host, plan, keep))
+            packets.write(host, report)
         report = with_evidence(report, host, question, args)
         if not veil:
             return report

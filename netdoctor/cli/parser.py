@@ -25,10 +25,12 @@ COMMANDS = {
     "trace": ("netdoctor.cli.trace", "which iptables and nftables rules a real packet meets"),
     "snapshot": ("netdoctor.cli.snapshot", "write everything a diagnosis may need of this host to one file"),
     "map": ("netdoctor.cli.map", "the namespaces of this host, and what is cabled to what"),
+    "preflight": ("netdoctor.cli.preflight", "what this user, kernel and machine allow netdoctor to see and do"),
     "show": ("netdoctor.cli.show", "show a saved report again, in any form"),
     "tui": ("netdoctor.cli.tui", "the interactive view: the path, why it ends, and what to type"),
     "checks": ("netdoctor.cli.checks", "list the checks"),
     "explain": ("netdoctor.cli.checks", "print a check's page"),
+    "completion": ("netdoctor.cli.completion", "the script that lets a shell complete command lines"),
     "lab": ("netdoctor.lab.commands", "real practice networks in network namespaces, with faults"),
 }
 

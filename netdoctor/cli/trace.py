@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from netdoctor.cli import out
-from netdoctor.cli.asking import add_answer, answer, port, question_parser, size
+from netdoctor.cli.asking import add_answer, answer, port, question_parser, size, written
 from netdoctor.cli.tracing import add_logs, tell_left_behind
 from netdoctor.errors import BY_VERDICT, ExitCode, UsageError
 
@@ -52,7 +52,6 @@ def run(args: argparse.Namespace) -> int:
     if args.source is None or args.destination is None:
         raise UsageError("trace needs SRC and DST, or --clean")
     from netdoctor.endpoints import Request
-    from netdoctor.render.json import render_json
     from netdoctor.render.trace import render_trace
 
     if args.tcp is not None and (args.size is not None or args.df):
@@ -70,11 +69,11 @@ def run(args: argparse.Namespace) -> int:
     )
     report = answer(request, args)
     out.warn_of_lost_checks()
-    if args.output == "json":
-        out.write(render_json(report), args.file)
-    else:
+    if args.output == "text":
         style = out.file_style() if args.file not in (None, "-") else out.stdout_style(args.color)
         out.write(render_trace(report, style), args.file)
+    else:
+        written(report, args)
     return ExitCode.REACHABLE if args.exit_zero else BY_VERDICT[report.verdict]
 
 

@@ -129,8 +129,13 @@ def _serve(ends: list[str], files: list[str], args: argparse.Namespace) -> int:
 
 
 def _sorted(words: list[str]) -> tuple[list[str], list[str]]:
-    """Tell endpoints from files: a file ends as snapshots and reports do, or is a path that exists."""
-    files = [word for word in words if word.endswith(_FILES) or ("/" in word and os.path.exists(word))]
+    """Tell endpoints from files: a file ends as snapshots and reports do, or is a path (or all there is) and exists."""
+    alone = len(words) == 1
+    files = [
+        word
+        for word in words
+        if word.endswith(_FILES) or ((alone or "/" in word) and os.path.exists(word))
+    ]
     return [word for word in words if word not in files], files
 
 

@@ -156,15 +156,29 @@ def named_files() -> Iterator[str]:
 def bind_mounts(mountinfo: str, root: str) -> Iterator[tuple[int, str]]:
     """Yield (inode, path) of the network namespaces bind-mounted somewhere, from a mountinfo file (proc(5)).
 
-    `root` is put before each path: where the mounts of another process are reached from here.
+    `root` is put before each path: where the mounts of another process are reached from here. A mount that another one
+    hides is left out: its path leads elsewhere.
     """
     try:
         with open(mountinfo, encoding="utf-8", errors="surrogateescape") as lines:
-            for line in lines:
-                if " nsfs " in line and (found := _NET.search(line)):
-                    yield int(found[1]), root + unescape(line.split(" ")[4])
+            found = [
+                (int(match[1]), root + unescape(line.split(" ")[4]))
+                for line in lines
+                if " nsfs " in line and (match := _NET.search(line))
+            ]
     except OSError:
         return
+    yield from ((inode, path) for inode, path in found if _leads_to(path, inode))
+
+
+def _leads_to(path: str, inode: int) -> bool:
+    """Tell whether a path leads to that inode; True where it may not be looked at."""
+    try:
+        return os.stat(path).st_ino == inode
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def unescape(path: str) -> str:

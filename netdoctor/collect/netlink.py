@@ -146,6 +146,8 @@ class Conversation:
 
     def ask_many(self, kind: int, bodies: list[bytes]) -> list[bytes | None]:
         """Ask many questions in one send; the answers in their order, None where the kernel refused."""
+        if not bodies:  # the kernel refuses to be sent nothing (ENODATA, netlink_sendmsg())
+            return []
         first = self._sequence + 1
         self._sequence += len(bodies)
         self._socket.send(

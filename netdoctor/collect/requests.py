@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from netdoctor.collect.netlink import attribute
 from netdoctor.facts.records import AF_INET, AF_INET6, NTF_PROXY
@@ -72,11 +73,13 @@ def link_by_name(name: str) -> bytes:
     return LINK.pack(0, 0, 0, 0, 0) + attribute(IFLA_IFNAME, name.encode() + b"\0") + _SKIP_STATS
 
 
+@lru_cache(maxsize=256)
 def links_of(master: int) -> bytes:
     """The body of a RTM_GETLINK dump of what is enslaved to `master`."""
     return LINK.pack(0, 0, 0, 0, 0) + u32(IFLA_MASTER, master) + _SKIP_STATS
 
 
+@lru_cache(maxsize=256)
 def links_of_kind(kind: str) -> bytes:
     """The body of a RTM_GETLINK dump of one kind; a kernel that does not know the kind dumps all."""
     info = attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, kind.encode() + b"\0"))

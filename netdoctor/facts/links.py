@@ -88,6 +88,56 @@ class Macvlan(Record, frozen=True):
     sources: tuple[str, ...] = ()
 
 
+class Vlan(Record, frozen=True):
+    """IFLA_INFO_DATA of a VLAN device. `protocol` is the tag's EtherType: 0x8100 (802.1Q) or 0x88a8 (802.1ad)."""
+
+    vid: int = 0
+    protocol: int = 0x8100
+    reorder_hdr: bool = True
+    loose_binding: bool = False
+    bridge_binding: bool = False
+
+
+class Ipvlan(Record, frozen=True):
+    """IFLA_INFO_DATA of an ipvlan, the same for all of one parent.
+
+    `mode` is l2, l3 or l3s; `flag` bridge, private or vepa.
+    """
+
+    mode: str = "l2"
+    flag: str = "bridge"
+
+
+class Bond(Record, frozen=True):
+    """IFLA_INFO_DATA of a bond. `mode` is ip-link(8)'s word; `miimon` and `arp_interval` in ms, 0 for no monitoring.
+
+    `active` and `primary` are ifindexes, 0 for none; `aggregator` is the one in use of 802.3ad.
+    """
+
+    mode: str = "balance-rr"
+    active: int = 0
+    miimon: int = 0
+    arp_interval: int = 0
+    primary: int = 0
+    all_slaves_active: bool = False
+    min_links: int = 0
+    aggregator: int = 0
+
+
+class BondSlave(Record, frozen=True):
+    """IFLA_INFO_SLAVE_DATA of a bond's slave. `mii_status`: 0 up, 1 going down, 2 down, 3 coming back."""
+
+    backup: bool = False
+    mii_status: int = 0
+    aggregator: int = 0
+
+
+class Vrf(Record, frozen=True):
+    """IFLA_INFO_DATA of a VRF: the routing table of its domain."""
+
+    table: int = 0
+
+
 class Link(Record, frozen=True):
     """One network device. `mtu` in bytes; `iflink` is relative to the namespace `link_netnsid` names (None: its own).
 
@@ -117,6 +167,11 @@ class Link(Record, frozen=True):
     port: BridgePort | None = None
     vxlan: Vxlan | None = None
     macvlan: Macvlan | None = None
+    vlan: Vlan | None = None
+    ipvlan: Ipvlan | None = None
+    bond: Bond | None = None
+    slave: BondSlave | None = None
+    vrf: Vrf | None = None
 
     @property
     def up(self) -> bool:

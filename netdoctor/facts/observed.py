@@ -32,6 +32,27 @@ class Sighting(Record, frozen=True):
     detail: str = ""
 
 
+class LinkLayer(Record, frozen=True):
+    """What the kernel tells of a packet below its network header (struct sockaddr_ll, packet(7)).
+
+    `ethertype` as in an Ethernet header, `arptype` the device's (ARPHRD_…), `kind` a packet type (PACKET_…), `lladdr`
+    the sender's.
+    """
+
+    ethertype: int
+    arptype: int
+    kind: int
+    lladdr: bytes
+
+
+class Packet(Record, frozen=True):
+    """A packet of the probe as a tap caught it: where it was seen, and its bytes from the network header on."""
+
+    seen: Sighting
+    link: LinkLayer
+    data: bytes
+
+
 class KernelDrop(Record, frozen=True):
     """The kernel's word for why it freed a packet of ours: enum skb_drop_reason, and the function that did it.
 

@@ -288,6 +288,7 @@ class OverlayHost:
     def __init__(self, base: Host, replaced: dict[int, Namespace]) -> None:
         self.base = base
         self._replaced = replaced
+        self._known: dict[int, Namespace | None] = {}
 
     @property
     def name(self) -> str:
@@ -310,4 +311,6 @@ class OverlayHost:
 
     def namespace(self, inode: int) -> Namespace | None:
         """See `Host.namespace`."""
-        return self._replaced.get(inode) or self.base.namespace(inode)
+        if inode not in self._known:  # one overlay may lie on another, many deep
+            self._known[inode] = self._replaced.get(inode) or self.base.namespace(inode)
+        return self._known[inode]

@@ -11,6 +11,8 @@ from ipaddress import ip_address
 
 from netdoctor.facts.host import NamespaceFacts
 
+#: The EtherTypes of tags that a VLAN device may have (vlan_validate()).
+VLAN_PROTOCOLS = (0x8100, 0x88A8)
 _LLADDR = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2})*")
 
 
@@ -24,6 +26,9 @@ def _complaints(facts: NamespaceFacts) -> Iterator[str]:
         yield from _bad_prefix(text, prefixlen)
     for address in _addresses(facts):
         yield from _bad_prefix(address, 0)
+    for link in facts.links:
+        if link.vlan is not None and not (0 <= link.vlan.vid < 4096 and link.vlan.protocol in VLAN_PROTOCOLS):
+            yield f"{link.vlan.vid} of protocol {link.vlan.protocol:#x} is no VLAN"
     for lladdr in _lladdrs(facts):
         if not _LLADDR.fullmatch(lladdr):
             yield f"{lladdr[:40]!r} is no link-layer address"

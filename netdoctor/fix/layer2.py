@@ -5,13 +5,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
-from netdoctor.facts.links import IFF_LOWER_UP, IFF_NOARP, IFF_UP, Bridge, BridgePort, Macvlan
+from netdoctor.facts.links import IFF_LOWER_UP, IFF_NOARP, IFF_UP, Bridge, BridgePort, Link, Macvlan
 from netdoctor.facts.overlay import Draft
 from netdoctor.facts.records import BridgeVlan, FdbEntry, Neighbour
 from netdoctor.fix import command
 from netdoctor.fix.change import Change
 from netdoctor.fix.command import Argv
-from netdoctor.fix.prefix import address_routes
+from netdoctor.fix.prefix import address_routes, domain_table
 
 #: bridge(8)'s words for the flags of a port.
 PORT_WORDS = {
@@ -43,12 +43,21 @@ class SetUp(Change, frozen=True):
             if link.index == self.ifindex:
                 port = replace(link.port, state=3) if link.port is not None else None
                 draft.edit_link(link.index, flags=link.flags | IFF_UP | IFF_LOWER_UP, port=port)
+            elif link.vlan is not None and self._carries(link):
+                # vlan_device_event(): what is not bound loosely comes up with the device that it stands on.
+                draft.edit_link(link.index, flags=link.flags | IFF_UP | IFF_LOWER_UP)
             elif link.master == self.ifindex and link.port is not None and link.port.state == 0 and link.up:
                 draft.edit_link(link.index, port=replace(link.port, state=3))
+        raised = {self.ifindex, *(link.index for link in draft.links if self._carries(link))}
         for ifa in draft.addresses:
-            if ifa.ifindex == self.ifindex:
-                new = tuple(route for route in address_routes(ifa) if route not in draft.routes)
+            if ifa.ifindex in raised:
+                table = domain_table(draft.links, ifa.ifindex)
+                new = tuple(route for route in address_routes(ifa, table) if route not in draft.routes)
                 draft.routes = (*draft.routes, *new)
+
+    def _carries(self, link: Link) -> bool:
+        here = link.iflink == self.ifindex and link.link_netnsid is None
+        return here and link.vlan is not None and not link.vlan.loose_binding
 
     def commands(self, ns: Namespace) -> list[Argv]:
         """See `Change.commands`."""

@@ -206,7 +206,9 @@ def rule_words(rule: Rule) -> list[str]:
     words += ["sport", f"{rule.sport[0]}-{rule.sport[1]}"] if rule.sport else []
     words += ["dport", f"{rule.dport[0]}-{rule.dport[1]}"] if rule.dport else []
     words += ["pref", str(rule.priority)]
-    if rule.action == "table":
+    if rule.l3mdev:
+        words += ["l3mdev"]
+    elif rule.action == "table":
         words += ["lookup", str(rule.table)]
         if rule.suppress_prefixlength is not None:
             words += ["suppress_prefixlength", str(rule.suppress_prefixlength)]

@@ -43,7 +43,7 @@ def receive_arp(walk: Walk, at: Place, frame: Frame, other_host: bool, parent: i
 
 def _concerned(ns: Namespace, link: Link, arp: Arp) -> bool:
     """Tell cheaply whether this namespace could answer at all: a flooded question reaches hundreds that cannot."""
-    if ns.owners(arp.tip) or fib.local_type(ns, arp.tip) == "local":
+    if ns.owners(arp.tip) or fib.local_type(ns, arp.tip, link) == "local":
         return True
     return bool(conf(ns, link.name, "forwarding")) or conf_or(ns, link.name, "proxy_arp")
 
@@ -51,7 +51,7 @@ def _concerned(ns: Namespace, link: Link, arp: Arp) -> bool:
 def _answered(walk: Walk, ns: Namespace, link: Link, at: Place, arp: Arp, parent: int) -> bool:
     """Answer a request if this namespace should. Returns True where the message is dealt with (no learning below)."""
     if arp.sip == "0.0.0.0":
-        if fib.local_type(ns, arp.tip) == "local" and not _ignored(ns, link, arp):
+        if fib.local_type(ns, arp.tip, link) == "local" and not _ignored(ns, link, arp):
             _reply(walk, at, link, arp, parent, "own address")
         else:
             walk.end(ArpNotAnswered(arp.flow, at, parent, "not-owner", arp.tip, arp.sip))

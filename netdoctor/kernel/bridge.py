@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import IFF_PROMISC, BridgePort, Link, Record
 from netdoctor.facts.records import FdbEntry
-from netdoctor.kernel import bridge_vlan, ip, macvlan, neighbour, receive, suppress, topology, transmit
+from netdoctor.kernel import bridge_vlan, ip, macvlan, neighbour, receive, suppress, topology, transmit, vlan
 from netdoctor.kernel.endings import LinkDown, NotForwardedByBridge, TooBig
 from netdoctor.kernel.input import InputWay, route_input
 from netdoctor.kernel.netfilter import frames
@@ -55,9 +55,7 @@ def from_port(walk: Walk, at: Place, bridge: Place, frame: Frame, parent: int) -
         _refuse(walk, Passage(bridge, at, frame, 0, False, parent), at, "vlan-ingress")
         return
     vid, filtered, frame = entered
-    step = walk.step(
-        parent, bridge, "bridge", "enter", f"{master.name} takes it from port {link.name}", frame, (port,)
-    )
+    step = walk.step(parent, bridge, "bridge", "enter", f"{master.name} takes it from port {link.name}", frame, (port,))
     passage = Passage(bridge, at, frame, vid, filtered, step)
     source = find(walk, ns, bridge, frame.src, vid)
     if port.locked and (source is None or source.ifindex != at.ifindex or source.local):
@@ -211,9 +209,7 @@ def _learn(walk: Walk, bridge: Place, at: Place, lladdr: str, vid: int, known: F
 def _forward(walk: Walk, ns: Namespace, passage: Passage, entry: FdbEntry) -> None:
     out = Place(passage.bridge.inode, entry.ifindex)
     if (passage.bridge.inode, passage.bridge.ifindex, passage.vid, entry.lladdr) not in walk.fdb:
-        query = FdbQuery(
-            passage.bridge.inode, passage.bridge.ifindex, entry.lladdr, entry.vlan, entry.ifindex
-        )
+        query = FdbQuery(passage.bridge.inode, passage.bridge.ifindex, entry.lladdr, entry.vlan, entry.ifindex)
         walk.queries.append(query)
     if ns.link(entry.ifindex) is None:
         _refuse(walk, passage, passage.bridge, "no-port", entry)
@@ -245,11 +241,14 @@ def _flood(walk: Walk, ns: Namespace, passage: Passage, kind: str) -> None:
 
 def _unheard(walk: Walk, out: Place, link: Link, frame: Frame) -> bool:
     """Tell whether nobody behind this port heeds the ARP request, so that its copy need not be walked."""
-    if link.kind != "veth" or not isinstance(frame.payload, Arp) or not frame.payload.request:
+    arp = frame.payload
+    if link.kind != "veth" or frame.vlan is not None or not isinstance(arp, Arp) or not arp.request:
         return False
     peer = transmit.lower(walk, out, link)
-    ns = walk.host.namespace(peer.inode) if peer is not None else None
-    return ns is not None and peer is not None and ns.indifferent(peer.ifindex, frame.payload.tip)
+    if peer is None or topology.children(walk.host, peer, "ipvlan"):
+        return False
+    ns = walk.host.namespace(peer.inode)
+    return ns is not None and ns.indifferent(peer.ifindex, arp.tip)
 
 
 def _not_flooded(port: BridgePort, kind: str, passage: Passage) -> str | None:
@@ -289,7 +288,7 @@ def _deliver(walk: Walk, ns: Namespace, passage: Passage, out: Place, detail: st
     link = walk.link(out)
     frame = passage.frame
     if passage.filtered:
-        frame = replace(frame, vlan=bridge_vlan.egress_tag(ns, link, passage.vid))
+        frame = bridge_vlan.leaving(ns, walk.link(passage.bridge), link, passage.vid, frame)
     step = walk.step(passage.step, out, "bridge", "forward", detail, frame)
     filtered = _leaving(walk, ns, passage, out, link, frame, step)
     if filtered is None:
@@ -331,13 +330,13 @@ def _up(walk: Walk, passage: Passage, master: Link, ingress: Link, entry: FdbEnt
             _refuse(walk, passage, passage.bridge, "vlan-egress", entry)
             return
         # To who captures on the bridge, a VLAN that it is no member of goes up with its tag (br_handle_vlan()).
-        tag = bridge_vlan.egress_tag(ns, master, passage.vid) if member else passage.vid
-        frame = replace(frame, vlan=tag)
+        whole = bridge_vlan.with_tag(master, passage.vid, frame)
+        frame = bridge_vlan.leaving(ns, master, master, passage.vid, frame) if member else whole
     host = frame.dst in (master.address, ingress.address)
     step = walk.step(passage.step, passage.bridge, "bridge", "up", f"to the host behind {master.name}", frame)
     if not frame.multicast and not host and entry is None:
-        # A copy for who listens in: nobody above layer 2 takes it, but a macvlan device may.
-        macvlan.take(walk, passage.bridge, frame, step)
+        # A copy for who listens in: nobody above layer 2 takes it, but a VLAN or macvlan device may.
+        vlan.take(walk, passage.bridge, frame, step, False) or macvlan.take(walk, passage.bridge, frame, step)
         return
     if not frame.multicast and not host:
         _refuse(walk, passage, passage.bridge, "local-entry", entry)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import BridgeVlan
-from netdoctor.kernel.packet import Frame
+from netdoctor.kernel.packet import Frame, tagged, untagged
 
 
 def ingress(ns: Namespace, master: Link, port: Link, frame: Frame) -> tuple[int, bool, Frame] | None:
@@ -18,11 +16,13 @@ def ingress(ns: Namespace, master: Link, port: Link, frame: Frame) -> tuple[int,
     if master.bridge is None or not master.bridge.vlan_filtering:
         return 0, False, frame
     vlans = ns.vlans(port.index)
-    vid = frame.vlan or next((vlan.vid for vlan in vlans if vlan.pvid), 0)
+    # A tag of another protocol counts for none, and stays inside.
+    ours = frame.vlan is not None and frame.tpid == master.bridge.vlan_protocol
+    vid = (frame.vlan if ours else 0) or next((vlan.vid for vlan in vlans if vlan.pvid), 0)
     entry = _find(vlans, vid)
     if not vid or entry is None or entry.state not in (2, 3):
         return None
-    return vid, True, replace(frame, vlan=None)
+    return vid, True, untagged(frame) if ours else frame
 
 
 def allowed(ns: Namespace, port: Link, vid: int) -> bool:
@@ -31,10 +31,15 @@ def allowed(ns: Namespace, port: Link, vid: int) -> bool:
     return entry is not None and entry.state == 3
 
 
-def egress_tag(ns: Namespace, port: Link, vid: int) -> int | None:
-    """The tag the frame leaves with: none where the port has the VLAN untagged."""
+def leaving(ns: Namespace, master: Link, port: Link, vid: int, frame: Frame) -> Frame:
+    """The frame as it leaves by the port: with its tag, unless the port has the VLAN untagged."""
     entry = _find(ns.vlans(port.index), vid)
-    return None if entry is None or entry.untagged else vid
+    return frame if entry is None or entry.untagged else with_tag(master, vid, frame)
+
+
+def with_tag(master: Link, vid: int, frame: Frame) -> Frame:
+    """The frame in a tag of the bridge's protocol."""
+    return tagged(frame, vid, master.bridge.vlan_protocol if master.bridge is not None else 0x8100)
 
 
 def _find(vlans: tuple[BridgeVlan, ...], vid: int) -> BridgeVlan | None:

@@ -208,8 +208,22 @@ class MacvlanKept(Ending, frozen=True):
     frame: Frame
 
 
+class IpvlanKept(Ending, frozen=True):
+    """ipvlan hands the frame to nobody: `why` is private (siblings), or multicast (modes L3 and L3S send no group)."""
+
+    why: str
+    frame: Frame
+
+
+class BondKept(Ending, frozen=True):
+    """A bond has no slave that may send (no-active-slave), or an inactive slave took the frame in (inactive-slave)."""
+
+    why: str
+    frame: Frame
+
+
 class Swallowed(Ending, frozen=True):
-    """A dummy device discards whatever is sent through it."""
+    """A dummy device discards whatever is sent through it, and so does an ifb what nobody redirected to it."""
 
 
 class Looped(Ending, frozen=True):

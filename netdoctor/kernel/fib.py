@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace, covers
-from netdoctor.facts.links import Record
+from netdoctor.facts.links import Link, Record
 from netdoctor.facts.records import (
     RTNH_F_DEAD,
     RTNH_F_LINKDOWN,
@@ -19,6 +19,7 @@ from netdoctor.facts.records import (
     Route,
     Rule,
 )
+from netdoctor.kernel import l3mdev
 from netdoctor.kernel.packet import IPPROTO_ICMP
 from netdoctor.kernel.sysctls import conf_or
 
@@ -28,7 +29,11 @@ RULE_ERRORS = {"blackhole": "EINVAL", "unreachable": "ENETUNREACH", "prohibit": 
 
 
 class FibFlow(Record, frozen=True):
-    """The key of a lookup (struct flowi4). `src` None is an unset source; `iif` is `lo` for what is sent locally."""
+    """The key of a lookup (struct flowi4). `src` None is an unset source; `iif` is `lo` for what is sent locally.
+
+    `l3mdev` is the ifindex of the VRF whose table is asked first, where the devices do not say it already. `anysrc`
+    lets the source be somebody else's (FLOWI_FLAG_ANYSRC).
+    """
 
     dst: str
     src: str | None = None
@@ -40,6 +45,8 @@ class FibFlow(Record, frozen=True):
     sport: int = 0
     dport: int = 0
     ignore_linkstate: bool = False
+    l3mdev: int = 0
+    anysrc: bool = False
 
 
 class FibHit(Record, frozen=True):
@@ -64,6 +71,7 @@ def lookup(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
     """Look `flow` up through the policy rules of `ns`, as fib_lookup() does."""
     if not custom_rules(ns):
         return _merged(ns, flow)
+    flow = _in_domain(ns, flow)
     family = 10 if ":" in flow.dst else 2
     rules = [rule for rule in ns.rules() if rule.family == family]
     tables: list[int] = []
@@ -83,8 +91,9 @@ def lookup(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
             return FibMiss(RULE_ERRORS[rule.action], tuple(tables), None, rule)
         if rule.action != "table":
             continue
-        tables.append(rule.table)
-        found = table_lookup(ns, rule.table, flow)
+        table = l3mdev.table(ns, ns.link(flow.l3mdev)) if rule.l3mdev else rule.table
+        tables.append(table)
+        found = table_lookup(ns, table, flow)
         if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
             continue
         if isinstance(found, FibMiss):
@@ -93,8 +102,20 @@ def lookup(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
             continue
         if rule.suppress_ifgroup is not None and _in_group(ns, found, rule.suppress_ifgroup):
             continue
-        return FibHit(found.route, found.nexthops, rule.table, rule)
+        return FibHit(found.route, found.nexthops, table, rule)
     return FibMiss("ENETUNREACH", tuple(tables))
+
+
+def _in_domain(ns: Namespace, flow: FibFlow) -> FibFlow:
+    """l3mdev_update_flow(): the VRF of the asked device, else of the one it came in by; a VRF as such is no way out."""
+    out = ns.link(flow.oif) if flow.oif else None
+    if out is None and (flow.l3mdev or flow.iif == "lo"):
+        return flow
+    master = l3mdev.domain(ns, out if out is not None else ns.link_named(flow.iif))
+    if master is None:
+        return flow
+    oif = None if out is master or out == master else flow.oif
+    return replace(flow, l3mdev=flow.l3mdev or master.index, oif=oif)
 
 
 def table_lookup(ns: Namespace, table: int, flow: FibFlow) -> FibHit | FibMiss | None:
@@ -107,20 +128,14 @@ def _merged(ns: Namespace, flow: FibFlow) -> FibHit | FibMiss:
 
     fib_trie_unmerge() splits them with the first rule; a `throw` then only ends the table.
     """
-    both = sorted(
-        (*ns.routes_to(255, flow.dst), *ns.routes_to(254, flow.dst)), key=lambda route: -route.prefixlen
-    )
+    both = sorted((*ns.routes_to(255, flow.dst), *ns.routes_to(254, flow.dst)), key=lambda route: -route.prefixlen)
     found = _first(ns, both, flow)
     if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
         found = table_lookup(ns, 253, flow)
     if found is None or (isinstance(found, FibMiss) and found.error == "EAGAIN"):
         return FibMiss("ENETUNREACH", (255, 254, 253))
     rule = next((rule for rule in ns.rules() if rule.family == 2 and rule.table == _table(found)), None)
-    return (
-        FibMiss(found.error, found.tables, found.route)
-        if isinstance(found, FibMiss)
-        else replace(found, rule=rule)
-    )
+    return FibMiss(found.error, found.tables, found.route) if isinstance(found, FibMiss) else replace(found, rule=rule)
 
 
 def _table(found: FibHit | FibMiss) -> int:
@@ -188,8 +203,8 @@ def _selected(ns: Namespace, rule: Rule, flow: FibFlow) -> bool:
         return False
     if rule.dport and not rule.dport[0] <= flow.dport <= rule.dport[1]:
         return False
-    # VRF and tunnel metadata select by what this twin has none of; root (uid 0) is who asks.
-    if rule.l3mdev or rule.tun_id:
+    # Tunnel metadata select by what this twin has none of; root (uid 0) is who asks.
+    if (rule.l3mdev and not flow.l3mdev) or rule.tun_id:
         return False
     return not (rule.uid_range and not rule.uid_range[0] <= 0 <= rule.uid_range[1])
 
@@ -233,8 +248,11 @@ def custom_rules(ns: Namespace) -> bool:
     return plain != [(0, 255), (32766, 254), (32767, 253)] or len(plain) != len(ipv4)
 
 
-def local_type(ns: Namespace, address: str) -> str | None:
-    """inet_addr_type(): the type of `address` in the local table (local, broadcast), else None for unicast."""
-    for route in ns.routes_to(255, address):
+def local_type(ns: Namespace, address: str, link: Link | None = None) -> str | None:
+    """inet_addr_type(): the type of `address` in the local table (local, broadcast), else None for unicast.
+
+    With `link`, in the table of that device's VRF (inet_addr_type_dev_table()).
+    """
+    for route in ns.routes_to(l3mdev.local_table(ns, link), address):
         return route.type
     return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
 from netdoctor.facts.records import NextHop, Route
-from netdoctor.kernel import fib
+from netdoctor.kernel import fib, l3mdev
 from netdoctor.kernel.fib import FibFlow, FibHit, FibMiss
 from netdoctor.kernel.output import select_path
 from netdoctor.kernel.packet import Ip, is_loopback, is_multicast, is_zeronet
@@ -62,9 +62,7 @@ def route_arp(walk: Walk, ns: Namespace, link: Link, sip: str, tip: str) -> Inpu
     return _route_input(walk, ns, link, FibFlow(tip, sip, link.name, proto=0), sip, arp=True)
 
 
-def _route_input(
-    walk: Walk, ns: Namespace, link: Link, key: FibFlow, src: str, arp: bool
-) -> InputWay | Refused:
+def _route_input(walk: Walk, ns: Namespace, link: Link, key: FibFlow, src: str, arp: bool) -> InputWay | Refused:
     dst = key.dst
     if is_multicast(src) or src == "255.255.255.255":
         return Refused("martian-address", src)
@@ -107,7 +105,7 @@ def validate_source(ns: Namespace, link: Link, src: str, dst: str, oif: int, key
 
     Of `key`, the packet's own lookup, the mark and the DSCP count here too.
     """
-    if link.loopback:
+    if link.loopback or link.kind == "vrf":
         # What loops back still carries the route of its output; it is not validated again.
         return None
     mode = conf_max(ns, link.name, "rp_filter")
@@ -127,7 +125,9 @@ def _validate_fully(
     marked = key.mark if conf_or(ns, link.name, "src_valid_mark") else 0
     out = ns.link(oif) if oif else None
     iif = out.name if out is not None else "lo"
-    found = fib.lookup(ns, FibFlow(src, dst, iif, None, marked, key.tos, proto=0))
+    home = l3mdev.domain(ns, link)
+    back = FibFlow(src, dst, iif, None, marked, key.tos, proto=0, l3mdev=home.index if home is not None else 0)
+    found = fib.lookup(ns, back)
     last_resort = Refused("reverse-path", src, mode) if mode else None
     if isinstance(found, FibMiss):
         return last_resort

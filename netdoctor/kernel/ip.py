@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
-from netdoctor.kernel import listening, neighbour, receive, vxlan
+from netdoctor.kernel import ipvlan, l3mdev, listening, neighbour, receive, vrf, vxlan
 from netdoctor.kernel.endings import (
     Answered,
     AnswerFromAnother,
@@ -39,13 +39,23 @@ from netdoctor.kernel.walk import Walk
 
 def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: int | None = None) -> None:
     """Send a packet of this namespace's own; its source is chosen where `src` is None."""
-    ns = walk.namespace(inode)
     flow = FibFlow(packet.dst, src, "lo", oif, packet.mark, packet.dscp, packet.proto, packet.sport, packet.dport)
+    _send(walk, inode, packet, flow, parent)
+
+
+def send_on(walk: Walk, inode: int, packet: Ip, parent: int, oif: int) -> None:
+    """Send on what an ipvlan or a VRF device was given: routed anew as if sent here, whoever's its source is."""
+    flow = FibFlow(packet.dst, packet.src, "lo", oif, packet.mark, packet.dscp, packet.proto, anysrc=True)
+    _send(walk, inode, packet, flow, parent)
+
+
+def _send(walk: Walk, inode: int, packet: Ip, flow: FibFlow, parent: int) -> None:
+    ns = walk.namespace(inode)
     way = route_output(walk, inode, flow)
     origin = Place(inode, 0)
     if isinstance(way, FibMiss):
         step = walk.step(parent, origin, "route", "none", f"no way to {packet.dst}: {way.error}", packet, _facts(way))
-        walk.end(_no_route(packet, origin, step, src, way, False))
+        walk.end(_no_route(packet, origin, step, flow.src, way, False))
         return
     packet = replace(packet, src=way.src)
     at = Place(inode, way.oif)
@@ -57,7 +67,10 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
         # ip_append_data(): the socket is told (EMSGSIZE) before any rule sees a packet.
         walk.end(FragNeeded(packet.flow, at, step, fits, packet))
         return
-    passed = hook.pass_hook(walk, at, packet, Passing("output", oif=_name(ns, way.oif)), step)
+    passed = vrf.leave(walk, at, packet, step) if not flow.anysrc and way.type != "local" else (packet, step)
+    if passed is not None:
+        packet, step = passed
+        passed = hook.pass_hook(walk, at, packet, Passing("output", oif=_name(ns, way.oif)), step)
     if passed is None:
         return
     filtered, step = passed
@@ -66,7 +79,9 @@ def send(walk: Walk, inode: int, packet: Ip, src: str | None, parent: int, oif: 
         again = route_output(
             walk,
             inode,
-            FibFlow(filtered.dst, filtered.src, "lo", None, filtered.rerouted, filtered.dscp, packet.proto),
+            replace(
+                flow, dst=filtered.dst, src=filtered.src, mark=filtered.rerouted, tos=filtered.dscp, sport=0, dport=0
+            ),
         )
         filtered = replace(filtered, rerouted=None)
         if isinstance(again, FibMiss):
@@ -91,38 +106,40 @@ def receive_ip(walk: Walk, at: Place, packet: Ip, parent: int, macs: tuple[str, 
         if passed is None:
             return
         packet, parent = passed
+    if ipvlan.divert(walk, at, packet, parent):
+        return
+    entered = vrf.enter(walk, at, packet, parent)
+    if entered is None:
+        return
+    packet, domain, parent = entered
     if is_multicast(packet.dst):
         _multicast(walk, at, packet, parent)
         return
     way = route_input(walk, ns, link, packet)
-    if not packet.dscp:
+    if not packet.dscp and not link.loopback:  # what loops back has its route already: it is not looked up again
         walk.queries.append(_query(at, packet, way))
     if isinstance(way, Refused):
-        _refuse(walk, at, packet, way, parent)
+        refuse(walk, at, packet, way, parent)
         return
     if way.kind == "forward":
-        _forward(walk, ns, at, packet, way, parent, unicast)
+        _forward(walk, ns, at, packet, way, parent, unicast, domain.name)
         return
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(parent, at, "route", way.kind, f"{packet.dst} is {way.kind} here", packet, facts)
-    passed = hook.pass_hook(walk, at, packet, Passing("input", iif=link.name, physin=packet.physin), step)
+    passed = hook.pass_hook(walk, at, packet, Passing("input", iif=domain.name, physin=packet.physin), step)
     if passed is None:
         return
     packet, step = passed
     deliver(walk, at, packet, step, broadcast=way.kind == "broadcast")
 
 
-def _forward(walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool) -> None:
+def _forward(
+    walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, parent: int, unicast: bool, iif: str
+) -> None:
     out = Place(at.inode, way.oif)
     facts = (way.route,) if way.route is not None else ()
     step = walk.step(
-        parent,
-        out,
-        "route",
-        "forward",
-        describe(ns, "unicast", way.oif, way.gateway, way.table),
-        packet,
-        facts,
+        parent, out, "route", "forward", describe(ns, "unicast", way.oif, way.gateway, way.table), packet, facts
     )
     if not unicast:
         # ip_forward() drops what did not come to this host's own lladdr.
@@ -132,7 +149,7 @@ def _forward(walk: Walk, ns: Namespace, at: Place, packet: Ip, way: InputWay, pa
         walk.end(TtlExceeded(packet.flow, at, step, packet))
         return
     onward = replace(packet, ttl=packet.ttl - 1)
-    passing = Passing("forward", iif=_name(ns, at.ifindex), oif=_name(ns, way.oif), physin=packet.physin)
+    passing = Passing("forward", iif=iif, oif=_name(ns, way.oif), physin=packet.physin)
     passed = hook.pass_hook(walk, out, onward, passing, step)
     if passed is None:
         return
@@ -208,7 +225,8 @@ def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = Fa
     ttl = number(ns, "ipv4/ip_default_ttl", 64)
     # icmp_reply() keeps the TOS of what it answers; sockets have their own.
     answer = Ip(Flow("reply"), packet.dst, packet.src, ttl, packet.size, echo="reply", size=packet.size, tos=packet.tos)
-    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
+    home = l3mdev.domain(ns, walk.link(at))
+    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step, home.index if home is not None else None))
 
 
 def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
@@ -216,10 +234,11 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     ns = walk.namespace(at.inode)
     proto = "tcp" if packet.proto == IPPROTO_TCP else "udp"
     if ns.sockets() is None:
-        what, why = f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen"
+        what, why = (f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen")
         walk.end(NotModelled(packet.flow, at, parent, what, why))
         return
-    socket = listening.accepting(ns, proto, packet.dst, packet.dport, at.ifindex)
+    home = l3mdev.domain(ns, walk.link(at))
+    socket = listening.accepting(ns, proto, packet.dst, packet.dport, at.ifindex, home.index if home is not None else 0)
     if socket is None or listening.full(socket):
         near = tuple(listening.on_port(ns, proto, packet.dport))
         walk.end(NotListening(packet.flow, at, parent, proto, packet.dport, packet, near, socket))
@@ -243,7 +262,9 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         ephemeral=packet.ephemeral,
         owner=(socket.uid, None),
     )
-    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step))
+    # An unbound TCP socket answers in the VRF that it was asked in (inet_request_bound_dev_if()), an UDP one does not.
+    through = socket.ifindex or (home.index if home is not None and proto == "tcp" else None)
+    walk.later(lambda: send(walk, at.inode, answer, packet.dst, step, through))
 
 
 def _take_reply(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
@@ -282,7 +303,8 @@ def _multicast(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         walk.end(DeliveredElsewhere(packet.flow, at, parent, packet))
 
 
-def _refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) -> None:
+def refuse(walk: Walk, at: Place, packet: Ip, refused: Refused, parent: int) -> None:
+    """End a packet that the route lookup of an incoming one turned away."""
     detail = f"{refused.why} ({refused.address})"
     facts = (refused.route,) if refused.route is not None else ()
     step = walk.step(parent, at, "route", "refused", detail, packet, facts)
@@ -320,7 +342,8 @@ def _unhooked(packet: Ip, link: Link) -> Ip:
     """As it meets IP's first hook here: behind a bridge it has met it already, and lo keeps its conntrack entry."""
     if packet.prerouted:
         return packet
-    return replace(unseen(packet), ct=packet.ct, zone=packet.zone) if link.loopback else unseen(packet)
+    looped = link.loopback or link.kind == "vrf"
+    return replace(unseen(packet), ct=packet.ct, zone=packet.zone) if looped else unseen(packet)
 
 
 def unseen(packet: Ip) -> Ip:

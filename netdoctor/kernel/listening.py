@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.sockets import Socket
+from netdoctor.kernel.sysctls import number
 
 
-def accepting(ns: Namespace, proto: str, address: str, port: int, ifindex: int) -> Socket | None:
+def accepting(ns: Namespace, proto: str, address: str, port: int, ifindex: int, domain: int = 0) -> Socket | None:
     """The socket that a packet to `address`:`port` finds; None where there is none.
 
+    `domain` is the VRF that the packet came in by, through its slave `ifindex`; 0 for none.
     Sockets bound to the address come first, among them those bound to a device (compute_score()).
     """
-    found = [item for item in on_port(ns, proto, port) if takes(item, address, ifindex)]
+    found = [
+        item for item in on_port(ns, proto, port) if _bound_there(ns, item, ifindex, domain) and takes(item, address)
+    ]
     return max(found, key=lambda item: (not item.wildcard, bool(item.ifindex), item.family == 2), default=None)
 
 
@@ -20,10 +24,15 @@ def on_port(ns: Namespace, proto: str, port: int) -> list[Socket]:
     return [item for item in ns.sockets() or () if item.proto == proto and item.port == port]
 
 
-def takes(item: Socket, address: str, ifindex: int) -> bool:
-    """Tell whether an IPv4 packet to `address` that came in by `ifindex` may go to the socket."""
-    if item.ifindex and item.ifindex != ifindex:
-        return False
+def _bound_there(ns: Namespace, item: Socket, ifindex: int, domain: int) -> bool:
+    """inet_bound_dev_eq(): a socket bound to no device takes what came by a VRF only where the sysctl says so."""
+    if item.ifindex:
+        return item.ifindex in (ifindex, domain)
+    return not domain or bool(number(ns, f"ipv4/{item.proto}_l3mdev_accept"))
+
+
+def takes(item: Socket, address: str) -> bool:
+    """Tell whether the socket takes IPv4 packets to `address`, by whatever device they come."""
     if item.family == 2:
         return item.address in ("0.0.0.0", address)
     return not item.v6only and item.address in ("::", f"::ffff:{address}")

@@ -110,7 +110,7 @@ def _received(walk: Walk, child: Place, frame: Frame, step: int, host: bool) -> 
     else:
         passed = receive.ingress(walk, child, frame, step)
         if passed is not None:
-            receive.up_the_stack(walk, child, passed, step, host)
+            receive.enter(walk, child, passed, step, host)
 
 
 def _child(walk: Walk, lower: Place, lladdr: str) -> Place | None:

@@ -65,7 +65,7 @@ def _constructed(ns: Namespace, link: Link, next_hop: str) -> str | None:
         return link.address or ""
     if (
         next_hop == "255.255.255.255"
-        or fib.local_type(ns, next_hop) == "broadcast"
+        or fib.local_type(ns, next_hop, link) == "broadcast"
         or link.flags & IFF_POINTOPOINT
     ):
         return BROADCAST
@@ -95,7 +95,7 @@ def _solicit(walk: Walk, ns: Namespace, at: Place, link: Link, asker: Asker, pac
 
 def _announced(ns: Namespace, link: Link, packet: Ip, target: str) -> str | None:
     mode = conf_max(ns, link.name, "arp_announce")
-    own = fib.local_type(ns, packet.src) == "local"
+    own = fib.local_type(ns, packet.src, link) == "local"
     if mode == 0 and own:
         return packet.src
     if mode == 1 and own and _onlink(ns, link, target, packet.src):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Record
 from netdoctor.facts.records import NextHop, Route
-from netdoctor.kernel import fib
+from netdoctor.kernel import fib, l3mdev
 from netdoctor.kernel.fib import FibFlow, FibHit, FibMiss
 from netdoctor.kernel.packet import is_loopback, is_multicast, is_zeronet
 from netdoctor.kernel.query import RouteQuery
@@ -30,13 +30,13 @@ def route_output(walk: Walk, inode: int, flow: FibFlow) -> Way | FibMiss:
     """Find the way of a packet sent from `inode`; the source is chosen where `flow.src` is None."""
     ns = walk.namespace(inode)
     way = _route_output(walk, ns, flow)
-    if not is_multicast(flow.dst) and not flow.tos:
+    if not is_multicast(flow.dst) and not flow.tos and not flow.anysrc:
         walk.queries.append(_query(inode, flow, way))
     return way
 
 
 def _route_output(walk: Walk, ns: Namespace, flow: FibFlow) -> Way | FibMiss:
-    if flow.src is not None and not _is_own(ns, flow.src):
+    if flow.src is not None and not flow.anysrc and not _is_own(ns, flow.src):
         # No table is searched for a source that is not this namespace's own.
         return FibMiss("EINVAL" if is_zeronet(flow.src) or is_multicast(flow.src) else "ENETUNREACH")
     if flow.oif is not None:
@@ -51,7 +51,7 @@ def _route_output(walk: Walk, ns: Namespace, flow: FibFlow) -> Way | FibMiss:
     found = fib.lookup(ns, flow)
     if isinstance(found, FibMiss):
         link = ns.link(flow.oif) if flow.oif is not None else None
-        if link is None:
+        if link is None or l3mdev.domain(ns, link) is not None:
             return found
         # With a device given and no route, the destination is assumed to be on link.
         src = flow.src or select_address(ns, link, None, 253) or "0.0.0.0"
@@ -61,7 +61,10 @@ def _route_output(walk: Walk, ns: Namespace, flow: FibFlow) -> Way | FibMiss:
 
 def _chosen(walk: Walk, ns: Namespace, flow: FibFlow, hit: FibHit) -> Way | FibMiss:
     if hit.route.type == "local":
-        loopback = next((link for link in ns.links() if link.loopback), None)
+        held = hit.nexthops[0].oif if hit.nexthops else None
+        # The master device is the loopback of its domain.
+        loopback = l3mdev.domain(ns, ns.link(held)) if held else None
+        loopback = loopback or next((link for link in ns.links() if link.loopback), None)
         src = flow.src or hit.route.prefsrc or flow.dst
         return Way("local", loopback.index if loopback else 0, None, src, hit.route, hit.table)
     hop = select_path(walk, ns, hit, flow.src, flow)
@@ -69,20 +72,13 @@ def _chosen(walk: Walk, ns: Namespace, flow: FibFlow, hit: FibHit) -> Way | FibM
         return FibMiss("ENETUNREACH", (hit.table,), hit.route)
     src = flow.src or preferred_source(ns, hit.route, hop) or "0.0.0.0"
     link = ns.link(hop.oif)
-    if (
-        is_loopback(src)
-        and link is not None
-        and not link.loopback
-        and not conf_or(ns, link.name, "route_localnet")
-    ):
+    if is_loopback(src) and link is not None and not link.loopback and not conf_or(ns, link.name, "route_localnet"):
         return FibMiss("EINVAL", (hit.table,), hit.route)
     kind = "broadcast" if hit.route.type == "broadcast" else "unicast"
     return Way(kind, hop.oif, hop.gateway, src, hit.route, hit.table, hit.route.mtu)
 
 
-def select_path(
-    walk: Walk, ns: Namespace, hit: FibHit, src: str | None = None, flow: FibFlow | None = None
-) -> NextHop:
+def select_path(walk: Walk, ns: Namespace, hit: FibHit, src: str | None = None, flow: FibFlow | None = None) -> NextHop:
     """fib_select_multipath(): one leg of the route; forks where the flow's hash decides, once for each flow.
 
     A leg whose own source equals the packet's is preferred for locally sent packets (Linux 6.15): `src` is theirs.
@@ -126,6 +122,4 @@ def _is_own(ns: Namespace, address: str) -> bool:
 def _query(inode: int, flow: FibFlow, way: Way | FibMiss) -> RouteQuery:
     if isinstance(way, FibMiss):
         return RouteQuery(inode, flow.dst, flow.src, None, flow.oif, flow.mark, flow.proto, error=way.error)
-    return RouteQuery(
-        inode, flow.dst, flow.src, None, flow.oif, flow.mark, flow.proto, way.type, way.oif, way.gateway
-    )
+    return RouteQuery(inode, flow.dst, flow.src, None, flow.oif, flow.mark, flow.proto, way.type, way.oif, way.gateway)

@@ -134,8 +134,9 @@ PacketType = Literal["unicast", "broadcast", "multicast", "other"]
 
 
 class Frame(Record, frozen=True):
-    """An Ethernet frame. `vlan` is the 802.1Q tag it carries, None where it is untagged.
+    """An Ethernet frame. `vlan` is the VLAN of its outermost tag, None where it is untagged.
 
+    `tpid` is that tag's EtherType; `stack` are VLAN and EtherType of the tags within it, outermost first.
     `pkttype` is the skb's packet type, as the device that took it in says: unicast is to that device (or is what this
     namespace sends, whomever to), other is somebody else's.
     """
@@ -145,6 +146,8 @@ class Frame(Record, frozen=True):
     payload: Arp | Ip
     vlan: int | None = None
     pkttype: PacketType = "unicast"
+    tpid: int = 0x8100
+    stack: tuple[tuple[int, int], ...] = ()
 
     @property
     def flow(self) -> Flow:
@@ -155,6 +158,20 @@ class Frame(Record, frozen=True):
     def multicast(self) -> bool:
         """Group bit of the destination (broadcast included)."""
         return is_group(self.dst)
+
+
+def tagged(frame: Frame, vlan: int, tpid: int) -> Frame:
+    """The frame with one more tag around it."""
+    within = ((frame.vlan, frame.tpid),) if frame.vlan is not None else ()
+    return replace(frame, vlan=vlan, tpid=tpid, stack=within + frame.stack)
+
+
+def untagged(frame: Frame) -> Frame:
+    """The frame without its outermost tag."""
+    if not frame.stack:
+        return replace(frame, vlan=None, tpid=0x8100)
+    (vlan, tpid), *rest = frame.stack
+    return replace(frame, vlan=vlan, tpid=tpid, stack=tuple(rest))
 
 
 def arriving(frame: Frame, own: str | None) -> Frame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netdoctor.facts.host import Namespace, covers
 from netdoctor.facts.links import Link
 from netdoctor.facts.records import RT_SCOPE_HOST, RT_SCOPE_LINK, RT_SCOPE_UNIVERSE, Address, NextHop, Route
+from netdoctor.kernel import l3mdev
 from netdoctor.kernel.sysctls import conf_or
 
 
@@ -30,7 +31,11 @@ def select_address(ns: Namespace, link: Link, dst: str | None, scope: int = RT_S
         first = first or ifa.local
     if first:
         return first
-    for other in sorted(ns.links(), key=lambda item: item.index):
+    master = l3mdev.domain(ns, link)
+    for other in sorted(ns.links(), key=lambda item: (item != master, item.index)):
+        # Of a VRF only its own: first the VRF's device, which stands in for lo there.
+        if l3mdev.domain(ns, other) != master:
+            continue
         for ifa in ipv4_addresses(ns, other.index):
             if not ifa.secondary and ifa.scope != RT_SCOPE_LINK and ifa.scope <= scope:
                 return ifa.local

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
 
 from netdoctor.facts.fleet import fleet_of
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Link
+from netdoctor.facts.wires import OVER
 from netdoctor.kernel.packet import Place
 
 #: Beyond this many devices the search gives up; a namesake that far away explains nothing.
 MAX_PLACES = 5000
+#: Devices that no frame comes to from a slave: they have none, or leave theirs to layer 3.
+_WITHOUT_PORTS = (None, "", "veth", "vxlan", "dummy", "ifb", "tun", "wireguard", "vrf", *OVER)
+_over: WeakKeyDictionary[Host, dict[str, dict[Place, list[Place]]]] = WeakKeyDictionary()
 
 
 def link_at(host: Host, place: Place) -> Link | None:
@@ -69,16 +74,16 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
     if ns is None or link is None or link.loopback:
         return []
     found: list[Place] = []
-    if link.kind in ("veth", "macvlan", "ipvlan", "vlan"):
+    if link.kind in ("veth", *OVER):
         lower = lower_of(host, place, link)
         found += [lower] if lower is not None else []
     if link.master:
         found.append(Place(place.inode, link.master))
-    if link.kind == "bridge":
+    if link.kind not in _WITHOUT_PORTS:
         found += [Place(place.inode, port.index) for port in ns.ports(link.index)]
     if link.kind == "vxlan":
         found += far_vteps(host, place, link)
-    found += children(host, place)
+    found += [child for kind in OVER for child in children(host, place, kind)]
     found += wired(host, place)
     if routed:
         found += [
@@ -111,14 +116,22 @@ def children(host: Host, parent: Place, kind: str = "macvlan") -> list[Place]:
         return []
     if kind == "macvlan" and device.kind in ("veth", "bridge") and device.promiscuity == 0:
         return []
-    found = []
-    for known in host.namespaces():
-        ns = host.namespace(known.inode)
-        for link in ns.links_of_kind(kind) if ns is not None else ():
-            place = Place(known.inode, link.index)
-            if link.iflink == parent.ifindex and lower_of(host, place, link) == parent:
-                found.append(place)
-    return found
+    return _stacked(host, kind).get(parent, [])
+
+
+def _stacked(host: Host, kind: str) -> dict[Place, list[Place]]:
+    """The devices of `kind` by what they stand on; found once for each host."""
+    known = _over.setdefault(host, {})
+    if kind not in known:
+        known[kind] = {}
+        for one in host.namespaces():
+            ns = host.namespace(one.inode)
+            for link in ns.links_of_kind(kind) if ns is not None else ():
+                place = Place(one.inode, link.index)
+                lower = lower_of(host, place, link)
+                if lower is not None:
+                    known[kind].setdefault(lower, []).append(place)
+    return known[kind]
 
 
 def vteps(host: Host) -> list[tuple[Place, Link]]:
@@ -158,7 +171,7 @@ def _underlay(host: Host, place: Place, link: Link) -> int | None:
 
 
 def _cabled(host: Host, home: int | None, wanted: set[int | None]) -> set[int | None]:
-    """Of the namespaces wanted, those that pairs, macvlans and wires join with `home`, tunnels aside."""
+    """Of the namespaces wanted, those that pairs, stacked devices and wires join with `home`, tunnels aside."""
     found: set[int | None] = {home}
     queue = deque([home])
     while queue and not wanted <= found:
@@ -166,7 +179,7 @@ def _cabled(host: Host, home: int | None, wanted: set[int | None]) -> set[int | 
         ns = host.namespace(inode) if inode is not None else None
         for link in ns.links() if ns is not None and inode is not None else ():
             place = Place(inode or 0, link.index)
-            lower = lower_of(host, place, link) if link.kind in ("veth", "macvlan", "ipvlan") else None
+            lower = lower_of(host, place, link) if link.kind in ("veth", *OVER) else None
             for other in (*wired(host, place), *([lower] if lower is not None else [])):
                 if other.inode not in found:
                     found.add(other.inode)

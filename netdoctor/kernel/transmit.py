@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link
-from netdoctor.kernel import bridge, ip, macvlan, receive, vxlan, wire
+from netdoctor.kernel import bond, bridge, ip, ipvlan, macvlan, receive, topology, vlan, vrf, vxlan, wire
 from netdoctor.kernel.endings import LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
 from netdoctor.kernel.netfilter import frames
 from netdoctor.kernel.netfilter.hook import Passing
@@ -33,26 +33,49 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
         bridge.from_host(walk, at, frame, step)
     elif link.kind == "vxlan":
         vxlan.encapsulate(walk, at, frame, step)
-    elif link.kind == "macvlan":
-        macvlan.from_child(walk, at, frame, step)
-    elif link.kind == "dummy":
+    elif link.kind in ("dummy", "ifb"):
         walk.end(Swallowed(frame.flow, at, step))
     elif link.kind in (None, ""):
         wire.cross(walk, at, frame, step, "nic")
     else:
+        _through_others(walk, at, link, frame, step)
+
+
+def _through_others(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None:
+    """Devices that hand what they send to another one; what is none of them is not modelled."""
+    if link.kind == "macvlan":
+        macvlan.from_child(walk, at, frame, step)
+    elif link.kind == "ipvlan":
+        ipvlan.send(walk, at, frame, step)
+    elif link.kind == "vlan":
+        vlan.send(walk, at, frame, step)
+    elif link.kind == "bond":
+        bond.send(walk, at, frame, step)
+    elif link.kind == "vrf":
+        vrf.transmit(walk, at, frame, step)
+    else:
         walk.end(NotModelled(frame.flow, at, step, f"{link.kind} device {link.name}"))
+
+
+#: Devices that have their carrier from the one they stand on (netif_stacked_transfer_operstate()).
+_FOLLOWING = ("vlan", "ipvlan", "macvlan")
 
 
 def has_carrier(walk: Walk, at: Place, link: Link) -> bool:
     """Tell whether the device has a carrier. A pair has one while both ends are up; it follows from the facts."""
-    if link.kind != "veth":
-        return link.carrier or link.kind in ("vxlan", "dummy") or link.loopback
+    if link.kind == "bond":
+        return bond.has_carrier(walk, at, link)
+    if link.kind not in ("veth", *_FOLLOWING):
+        return link.carrier or link.kind in ("vxlan", "dummy", "ifb", "vrf") or link.loopback
     peer = lower(walk, at, link)
-    if peer is None:
+    other = topology.link_at(walk.host, peer) if peer is not None else None
+    if peer is None or other is None:
         return link.carrier
-    ns = walk.host.namespace(peer.inode)
-    other = ns.link(peer.ifindex) if ns is not None else None
-    return other.up if other is not None else link.carrier
+    if link.kind == "veth":
+        return other.up
+    follows = other.up and has_carrier(walk, peer, other)
+    # An ipvlan or macvlan is not told at once that its parent went down, only that it came up.
+    return follows or (link.kind != "vlan" and link.carrier)
 
 
 def lower(walk: Walk, at: Place, link: Link) -> Place | None:
@@ -87,5 +110,8 @@ def _to_peer(walk: Walk, at: Place, link: Link, frame: Frame, step: int) -> None
 
 
 def too_long(frame: Frame, mtu: int) -> bool:
-    """is_skb_forwardable(): longer than the MTU, the Ethernet header and one VLAN tag together."""
-    return frame.payload.length + ETH_HLEN > mtu + ETH_HLEN + VLAN_HLEN
+    """is_skb_forwardable(): longer than the MTU, the Ethernet header and one VLAN tag together.
+
+    The outermost tag does not count: it travels beside the frame, not in it.
+    """
+    return frame.payload.length + VLAN_HLEN * len(frame.stack) + ETH_HLEN > mtu + ETH_HLEN + VLAN_HLEN

@@ -14,7 +14,17 @@ from netdoctor.kernel import ip, receive
 from netdoctor.kernel.endings import ArpNotAnswered, NotModelled, NoVtep, VxlanNotSent, VxlanRefused
 from netdoctor.kernel.fib import FibFlow, FibMiss
 from netdoctor.kernel.output import Way, route_output
-from netdoctor.kernel.packet import IPPROTO_UDP, VXLAN_HEADROOM, ZERO_MAC, Arp, Frame, Ip, Place, is_multicast
+from netdoctor.kernel.packet import (
+    IPPROTO_UDP,
+    VLAN_HLEN,
+    VXLAN_HEADROOM,
+    ZERO_MAC,
+    Arp,
+    Frame,
+    Ip,
+    Place,
+    is_multicast,
+)
 from netdoctor.kernel.sysctls import local_ports
 from netdoctor.kernel.walk import Walk
 
@@ -81,9 +91,7 @@ def _depth(frame: Frame) -> int:
     return depth
 
 
-def _to_remote(
-    walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, parent: int
-) -> None:
+def _to_remote(walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, frame: Frame, parent: int) -> None:
     """vxlan_xmit_one(): route the outer packet in the underlay's namespace."""
     remote = entry.dst or "0.0.0.0"
     home = underlay(walk, at, link)
@@ -94,9 +102,7 @@ def _to_remote(
         walk.end(NotModelled(frame.flow, at, parent, f"VXLAN over IPv6 to {remote}"))
         return
     if home is None or walk.host.namespace(home) is None:
-        walk.end(
-            NotModelled(frame.flow, at, parent, f"underlay of {link.name} in a namespace that is not visible")
-        )
+        walk.end(NotModelled(frame.flow, at, parent, f"underlay of {link.name} in a namespace that is not visible"))
         return
     out = entry.via or (data.link if is_multicast(remote) else 0) or 0
     mark = frame.payload.mark if isinstance(frame.payload, Ip) and home == at.inode else 0
@@ -104,9 +110,7 @@ def _to_remote(
     if isinstance(way, FibMiss):
         gone = data.local is not None and not walk.namespace(home).owners(data.local)
         why = "local-address" if gone else "no-route"
-        step = walk.step(
-            parent, at, "vxlan", "stuck", f"no way to remote {remote}: {way.error}", frame, (entry,)
-        )
+        step = walk.step(parent, at, "vxlan", "stuck", f"no way to remote {remote}: {way.error}", frame, (entry,))
         walk.end(VxlanNotSent(frame.flow, at, step, why, remote, frame, entry))
         return
     if (home == at.inode and way.oif == at.ifindex) or _depth(frame) > XMIT_RECURSION_LIMIT:
@@ -129,10 +133,10 @@ def _send(
     remote, vni, port = entry.dst or "", entry.vni or data.vni, entry.port or data.port
     step = walk.step(parent, at, "vxlan", "encapsulate", f"VNI {vni} to {remote}:{port}", frame, (entry,))
     if way.type == "local" and data.localbypass:
-        _bypass(walk, at, home, frame, vni, port, step)
+        _bypass(walk, at, home, frame, vni, port, entry, step)
         return
     ttl = data.ttl or (1 if is_multicast(remote) else 64)
-    length = frame.payload.length + VXLAN_HEADROOM + (4 if frame.vlan else 0)
+    length = frame.payload.length + VXLAN_HEADROOM + VLAN_HLEN * (len(frame.stack) + bool(frame.vlan))
     df = data.df == 1 or (data.df == 2 and isinstance(frame.payload, Ip) and frame.payload.df)
     mark = frame.payload.mark if isinstance(frame.payload, Ip) else 0
     inner = ip.scrubbed(frame)
@@ -143,12 +147,19 @@ def _send(
     ip.send(walk, home, outer, way.src, step, way.oif if is_multicast(remote) or entry.via else None)
 
 
-def _bypass(walk: Walk, at: Place, home: int, frame: Frame, vni: int, port: int, step: int) -> None:
-    """encap_bypass_if_local(): the remote is this very node, the frame goes straight to its own VTEP of that VNI."""
-    target = _vtep(walk, home, vni, port)
+def _bypass(
+    walk: Walk, at: Place, home: int, frame: Frame, vni: int, port: int, entry: FdbEntry, step: int
+) -> None:
+    """encap_bypass_if_local(): the remote is this very node, the frame goes straight to its own VTEP of that VNI.
+
+    An entry with a device of its own finds none: vxlan_find_sock() looks for a socket that is bound to it, and those
+    of IPv4 are bound to no device. The VTEP learns the sender as behind 127.0.0.1 (vxlan_encap_bypass()).
+    """
+    target = _vtep(walk, home, vni, port) if not entry.via else None
     if target is None:
         walk.end(VxlanNotSent(frame.flow, at, step, "self", "", frame))
         return
+    _snoop(walk, target, _data(walk, target), frame.src, "127.0.0.1")
     walk.later(lambda: receive.receive(walk, target, frame, step))
 
 
@@ -173,9 +184,7 @@ def arrive(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     if conflict is not None:
         walk.end(VxlanRefused(packet.flow, target, parent, "learning-conflict", packet, conflict))
         return
-    step = walk.step(
-        parent, target, "vxlan", "decapsulate", f"VNI {packet.vni} from {packet.src}", inner, (data,)
-    )
+    step = walk.step(parent, target, "vxlan", "decapsulate", f"VNI {packet.vni} from {packet.src}", inner, (data,))
     walk.later(lambda: receive.receive(walk, target, inner, step))
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 
-from netdoctor.lab import firewall
+from netdoctor.lab import firewall, kinds
 from netdoctor.lab.fixtures import baseline
 from netdoctor.lab.gate import Gate, LabError
 from netdoctor.lab.records import Asking, Fault, Network
@@ -177,11 +177,15 @@ class Lab:
 
 
 def _require(name: str, commands: Iterable[Command]) -> None:
-    """Refuse a fixture, by name, for whose lines a program is not installed, before anything is half built."""
+    """Refuse a fixture, by name, for whose lines a program or a device kind is missing, before it is half built."""
+    commands = tuple(commands)
     programs = dict.fromkeys(command.program for command in commands)
     absent = [program for program in programs if program not in INTERNAL and shutil.which(program) is None]
     if absent:
         raise LabError(f"{name} needs {', '.join(absent)}: not installed")
+    unknown = kinds.absent(kinds.made(commands))
+    if unknown:
+        raise LabError(f"{name} needs {', '.join(unknown)} devices: not in this kernel")
 
 
 def _settled(links: str) -> bool:

@@ -147,6 +147,11 @@ def write(snapshot: Snapshot, path: Path) -> None:
     path.write_bytes(gzip.compress(msgspec.json.encode(snapshot), compresslevel=9, mtime=0))
 
 
+def recordings_folder() -> Path:
+    """Return where the recordings lie in a checkout."""
+    return Path(str(files(PACKAGE))) / "recordings"
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Record the fixtures asked for; returns the exit code. Raises UsageError where the pattern matches none."""
     parser = argparse.ArgumentParser(prog="python -m netdoctor.lab.record", description=__doc__)
@@ -154,7 +159,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=None, help="where to write")
     parser.add_argument("--missing", action="store_true", help="only those that have no recording yet")
     args = parser.parse_args(words)
-    folder = args.folder or Path(str(files(PACKAGE))) / "recordings"
+    folder = args.folder or recordings_folder()
     for fault in _chosen(args.pattern, recorded() if args.missing else ()):
         write(record(fault), folder / fault.network / f"{fault.name}{SUFFIX}")
         print(fault.key, flush=True)

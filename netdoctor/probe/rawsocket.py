@@ -10,6 +10,7 @@ import ctypes
 import os
 import socket
 import struct
+from typing import NamedTuple
 
 SO_ATTACH_FILTER = 26
 ETH_P_ALL = 3
@@ -20,6 +21,19 @@ _ADDRESS = struct.Struct("=HHiHBB8s")
 _CONTROL = 64
 _STAMP = struct.Struct("=qq")
 _HEADER = 16
+
+
+class Received(NamedTuple):
+    """A packet, and what struct sockaddr_ll says of it. `time` in nanoseconds, `lladdr` the sender's."""
+
+    data: bytes
+    time: int
+    ifindex: int
+    kind: int
+    ethertype: int
+    arptype: int
+    lladdr: bytes
+
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -58,8 +72,8 @@ def bind_all(sock: socket.socket) -> None:
         _fail()
 
 
-def receive(sock: socket.socket, size: int) -> tuple[bytes, int, int, int]:
-    """Return the next packet (at most `size` bytes), its ifindex, packet type, and time in nanoseconds.
+def receive(sock: socket.socket, size: int) -> Received:
+    """Return the next packet, at most `size` bytes of it.
 
     SO_TIMESTAMPNS has to be set. Raises OSError: BlockingIOError where nothing waits.
     """
@@ -79,9 +93,10 @@ def receive(sock: socket.socket, size: int) -> tuple[bytes, int, int, int]:
     length = _libc.recvmsg(sock.fileno(), ctypes.byref(message), MSG_DONTWAIT)
     if length < 0:
         _fail()
-    _, _, ifindex, _, kind, _, _ = _ADDRESS.unpack(name.raw)
+    _, ethertype, ifindex, arptype, kind, wide, lladdr = _ADDRESS.unpack(name.raw)
     seconds, nanoseconds = _STAMP.unpack_from(control.raw, _HEADER)
-    return data.raw[:length], ifindex, kind, seconds * 1_000_000_000 + nanoseconds
+    time = seconds * 1_000_000_000 + nanoseconds
+    return Received(data.raw[:length], time, ifindex, kind, socket.ntohs(ethertype), arptype, lladdr[:wide])
 
 
 def _fail() -> None:

@@ -8,18 +8,19 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from netdoctor.collect.live import LiveHost
 from netdoctor.collect.nsenter import VanishedError
 from netdoctor.facts.host import Missing
-from netdoctor.facts.observed import KernelDrop, Observation, Sighting
+from netdoctor.facts.observed import KernelDrop, Observation, Packet, Sighting
 from netdoctor.probe.bpf import program
 from netdoctor.probe.drops import Drops
 from netdoctor.probe.mark import MOST, fresh
 from netdoctor.probe.pattern import Sought, alternatives
 from netdoctor.probe.recognise import Recogniser
 from netdoctor.probe.send import NotAllowed, Sender, open_sender
-from netdoctor.probe.taps import KEPT, Capture, Tap, close_all
+from netdoctor.probe.taps import KEPT, WHOLE, Capture, Tap, close_all
 from netdoctor.probe.tracefs import remove_leftovers
 from netdoctor.watch import Plan
 
@@ -30,7 +31,8 @@ MOST_TAPS = 200
 #: Packets kept of a run. The answers of a busy server's port pass the filter too, and are told apart afterwards.
 MOST_CAPTURES = 20_000
 
-
+#: Given the packets of a run, whole.
+Keep = Callable[[list[Packet]], None]
 #: Told of packets as the taps see them, those seen together in order; and of none, to show that time goes by. What it
 #: raises ends the run.
 Tell = Callable[[Sequence[Sighting]], None]
@@ -39,13 +41,16 @@ PULSE = 0.1
 
 
 def observe(
-    host: LiveHost, plan: Plan, tell: Tell | None = None
+    host: LiveHost, plan: Plan, keep: Keep | None = None, tell: Tell | None = None
 ) -> tuple[Observation | None, tuple[Missing, ...]]:
-    """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind."""
+    """Send the probes and watch them; None, and why, where nothing could be sent. Nothing stays behind.
+
+    `keep` gets the packets of the probe, whole, in the order of their time.
+    """
     remove_leftovers()
     with ExitStack() as stack:
         try:
-            run = _Run(host, plan, stack, tell)
+            run = _Run(host, plan, stack, KEPT if keep is None else WHOLE, tell)
         except (NotAllowed, VanishedError) as error:
             gone = isinstance(error, VanishedError)
             why = "the namespace of the source is gone" if gone else f"not permitted: {error}"
@@ -54,14 +59,18 @@ def observe(
             why = "no tap can be opened in the namespace of the source (packet sockets, CONFIG_PACKET)"
             return None, (Missing("a real packet", why, "run netdoctor as root"),)
         run.go()
-        return run.observation(), ()
+        packets = run.packets()
+        if keep is not None:
+            keep(packets)
+        return run.observation([packet.seen for packet in packets]), ()
 
 
 class _Run:
     """The run itself; everything that it opens is closed by `stack`."""
 
-    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack, tell: Tell | None) -> None:
+    def __init__(self, host: LiveHost, plan: Plan, stack: ExitStack, kept: int, tell: Tell | None) -> None:
         self._host = host
+        self._kept = kept
         self._tell = tell
         self._plan = plan
         self._stack = stack
@@ -76,7 +85,7 @@ class _Run:
         sport = self._sender.port if self._sender is not None else 0
         self._sought = Sought(plan.ping, mark, sport, plan.ports, plan.vxlan)
         self._following = Recogniser(self._sought)
-        self._taps = self._tapped(program(alternatives(self._sought), KEPT)) if self._sender else []
+        self._taps = self._tapped(program(alternatives(self._sought), kept)) if self._sender else []
         self._start = time.monotonic()
         self._end = self._start
 
@@ -103,7 +112,7 @@ class _Run:
             if known is None:
                 continue
             try:
-                tap = self._host.pool.access(known.id).run(lambda inode=inode: Tap(inode, code))  # type: ignore[misc]
+                tap = self._host.pool.access(known.id).run(partial(Tap, inode, code, self._kept))
             except OSError as error:
                 why = error.strerror or str(error)
                 self._missing.append(Missing(f"a tap in {known.id.label}", why, "run netdoctor as root"))
@@ -165,12 +174,15 @@ class _Run:
             self._lost += len(caught) - len(kept)
         if self._tell is not None:
             new = sorted(self._captures[before:], key=lambda capture: capture.time)
-            self._tell(_recognised(self._following, new))
+            self._tell([packet.seen for packet in _recognised(self._following, new)])
 
-    def observation(self) -> Observation:
-        """Put in order what was seen."""
+    def packets(self) -> list[Packet]:
+        """Return what was caught of the probe, in the order of time."""
         self._captures.sort(key=lambda capture: capture.time)
-        sightings = _recognised(Recogniser(self._sought), self._captures)
+        return _recognised(Recogniser(self._sought), self._captures)
+
+    def observation(self, sightings: list[Sighting]) -> Observation:
+        """Put together what became of the probe, that was seen like this."""
         sender = self._sender
         drop = self._dropped(sightings)
         if self._drops is not None:
@@ -211,13 +223,14 @@ class _Run:
         return link.name if link is not None else None
 
 
-def _recognised(recogniser: Recogniser, captures: Sequence[Capture]) -> list[Sighting]:
+def _recognised(recogniser: Recogniser, captures: Sequence[Capture]) -> list[Packet]:
     """Tell of each capture what it is to the probe; other traffic is left out."""
-    sightings = []
+    found = []
     for capture in captures:
         caught = recogniser.recognise(capture.data)
         if caught is not None:
             place = (capture.time, capture.inode, capture.ifindex, capture.out)
             what = (caught.kind, caught.number, caught.source, caught.destination)
-            sightings.append(Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail))
-    return sightings
+            seen = Sighting(*place, *what, capture.stray, caught.tunnel, caught.detail)
+            found.append(Packet(seen, capture.link, capture.data))
+    return found

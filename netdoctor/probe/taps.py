@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from netdoctor.facts.links import Record
+from netdoctor.facts.observed import LinkLayer
 from netdoctor.probe.rawsocket import attach, bind_all, receive
 
 SO_RCVBUFFORCE, SO_TIMESTAMPNS = 33, 35
@@ -21,6 +22,8 @@ SOL_PACKET, PACKET_STATISTICS = 263, 6
 PACKET_OTHERHOST, PACKET_OUTGOING = 3, 4
 #: Bytes kept of a packet: the marks quoted by an ICMP error in a tunnel in a tunnel end at 204 (IPv6 inside).
 KEPT = 256
+#: And of one that is written to a file: a jumbo frame.
+WHOLE = 9216
 _BUFFER = 1 << 20
 _CLOSERS = 32
 
@@ -34,13 +37,18 @@ class Capture(Record, frozen=True):
     out: bool
     stray: bool
     data: bytes
+    link: LinkLayer
 
 
 class Tap:
-    """One tap. Make it inside the namespace `inode`; it may be read from anywhere. Raises OSError."""
+    """One tap. Make it inside the namespace `inode`; it may be read from anywhere. Raises OSError.
 
-    def __init__(self, inode: int, code: bytes) -> None:
+    `code` is its filter, `kept` how many bytes of a packet are read at most.
+    """
+
+    def __init__(self, inode: int, code: bytes, kept: int = KEPT) -> None:
         self.inode = inode
+        self._kept = kept
         # Of no protocol, it hears nothing until the filter is in place and it is bound.
         self._sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
         try:
@@ -61,14 +69,14 @@ class Tap:
         found: list[Capture] = []
         while True:
             try:
-                data, ifindex, kind, time = receive(self._sock, KEPT)
+                got = receive(self._sock, self._kept)
             except OSError as error:
                 if error.errno == errno.ENETDOWN:  # a device of the namespace is gone; the others go on
                     continue
                 return found
-            found.append(
-                Capture(time, self.inode, ifindex, kind == PACKET_OUTGOING, kind == PACKET_OTHERHOST, data)
-            )
+            out, stray = got.kind == PACKET_OUTGOING, got.kind == PACKET_OTHERHOST
+            link = LinkLayer(got.ethertype, got.arptype, got.kind, got.lladdr)
+            found.append(Capture(got.time, self.inode, got.ifindex, out, stray, got.data, link))
 
     def lost(self) -> int:
         """Return how many packets there was no room for, since this was last asked."""

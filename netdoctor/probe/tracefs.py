@@ -8,9 +8,11 @@ left is taken away by the next.
 from __future__ import annotations
 
 import ctypes
+import errno
 import itertools
 import os
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -22,6 +24,8 @@ NAME = "netdoctor-"
 _OWN = re.compile(re.escape(NAME) + r"(\d+)-\d+")
 _runs = itertools.count(1)
 _BUFFER_KB = "1024"
+#: Seconds. A child of another thread holds our descriptors from its fork until its exec: until then, EBUSY.
+_PATIENCE = 2.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -83,7 +87,9 @@ class Instance:
         if self._made:
             self._made = False
             _let_go(self._name)
-            _remove(self._root, self._name)
+            end = time.monotonic() + _PATIENCE
+            while not _remove(self._root, self._name) and time.monotonic() < end:
+                time.sleep(0.01)
         if self._root >= 0:
             os.close(self._root)
             self._root = -1
@@ -97,6 +103,19 @@ class Instance:
             os.write(fd, text.encode())
         finally:
             os.close(fd)
+
+
+def tells_reasons() -> bool:
+    """Whether the kernel says why it drops a packet (since 5.17). Raises Unavailable where it tells nothing at all."""
+    root = _mounted()
+    try:
+        fd = os.open("events/skb/kfree_skb/format", os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
+        with open(fd, "rb") as file:
+            return b" reason;" in file.read()
+    except OSError as error:
+        raise Unavailable(f"tracing: {error.strerror}", "a kernel with CONFIG_EVENT_TRACING") from error
+    finally:
+        os.close(root)
 
 
 def remove_leftovers() -> None:
@@ -154,6 +173,10 @@ def _let_go(name: str) -> None:
                 os.close(int(number))
 
 
-def _remove(root: int, name: str) -> None:
-    with suppress(OSError):
+def _remove(root: int, name: str) -> bool:
+    """Take an instance away; False where it is in use, which may pass."""
+    try:
         os.rmdir(f"instances/{name}", dir_fd=root)
+    except OSError as error:
+        return error.errno != errno.EBUSY
+    return True

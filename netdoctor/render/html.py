@@ -51,6 +51,8 @@ def _head(report: Report) -> Iterator[str]:
         namespace = end.namespace.name if end.namespace else None
         cells = (end.given, end.address, end.interface, namespace, end.host)
         yield f"<tr><th>{word}</th>" + "".join(f"<td>{escaped(cell or '–')}</td>" for cell in cells) + "</tr>"
+        if end.note:
+            yield f"<tr><th></th><td colspan='5'>{escaped(end.note)}</td></tr>"
     question = report.question
     words = [question.protocol, f"port {question.port}" if question.port is not None else ""]
     words += [f"{question.size} bytes" if question.size else "", "don't fragment" if question.df else ""]

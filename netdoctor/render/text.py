@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netdoctor.render.cause import cause_lines, place
+from netdoctor.render.observed import agreement_line
 from netdoctor.render.path import path_lines
 from netdoctor.render.probe import probe_lines
 from netdoctor.render.sanitize import cleaned
@@ -42,6 +43,9 @@ def _headline(report: Report, style: Style) -> Iterator[str]:
     lines = style.wrap(report.summary, "  ", first=f"{label}  ")
     yield style.paint(label, color, "bold") + lines[0][len(label) :]
     yield from lines[1:]
+    for end in (report.question.source, report.question.destination):
+        if end.note is not None:
+            yield from style.wrap(f"{end.name}: {end.note}", "    ", first="  ")
 
 
 def _causes(report: Report, style: Style) -> Iterator[list[str]]:
@@ -77,13 +81,11 @@ def _trace(report: Report, style: Style) -> Iterator[str]:
 
 
 def _agreement(report: Report, style: Style) -> Iterator[str]:
-    if report.agreement is None:
+    text = agreement_line(report)
+    if text is None or report.agreement is None:
         return
-    if report.agreement.agrees:
-        yield from style.wrap(f"Second witness: {report.agreement.note}", "  ", first="")
-    else:
-        text = f"What was observed differs from what was predicted: {report.agreement.note}"
-        yield from (style.paint(line, "yellow") for line in style.wrap(text, "  ", first=""))
+    colors = () if report.agreement.agrees else ("yellow",)
+    yield from (style.paint(line, *colors) if colors else line for line in style.wrap(text, "  ", first=""))
 
 
 def _missing(report: Report, style: Style, *, verbose: bool) -> Iterator[str]:

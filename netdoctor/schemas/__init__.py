@@ -1,4 +1,4 @@
-"""The JSON schemas of report, map and snapshot: generated from the records, kept beside this file, held by a test."""
+"""The JSON schemas of what netdoctor writes: generated from the records, kept beside this file, held by a test."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ FOLDER = Path(__file__).parent
 def current() -> dict[str, str]:
     """Return what the schema files must hold: file name → text."""
     from netdoctor.hostmap import map_schema
+    from netdoctor.preflight.records import preflight_schema
     from netdoctor.report import report_schema
     from netdoctor.snapshot import snapshot_schema
 
     schemas = {
         "map.schema.json": map_schema(),
+        "preflight.schema.json": preflight_schema(),
         "report.schema.json": report_schema(),
         "snapshot.schema.json": snapshot_schema(),
     }

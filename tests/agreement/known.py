@@ -33,12 +33,13 @@ class Case:
     port: int = 80
     address: str = ""
     more: tuple[str, ...] = ()
+    size: int = 56
 
     def plan(self) -> Plan:
         """The network with the ruleset as its change. `more` are commands before it, NAMESPACE WORDS."""
         source, destination = self.ends.split()
         address = self.address or ADDRESSES[destination]
-        question = Question(source, destination, address, protocol=self.protocol, port=self.port)
+        question = Question(source, destination, address, size=self.size, protocol=self.protocol, port=self.port)
         commands = [_command(line) for line in self.more]
         texts = self.text.split("---\n") if self.tool == "ipset" else [self.text]
         tools = [self.tool, "legacy"][: len(texts)]
@@ -188,6 +189,11 @@ CASES: tuple[Case, ...] = (
         "mangle", "-A PREROUTING -i pa -j MARK --set-mark 0x7", "-A PREROUTING -i pa -j CONNMARK --save-mark",
         "-A PREROUTING -i br0 -j CONNMARK --restore-mark"), False,
         more=("r ip rule add fwmark 7 iif br0 pref 40 prohibit",)),
+    Case("fragments that conntrack puts together have the length of the whole", table(
+        "mangle", "-A PREROUTING -m length --length 2628 -j DROP") + table(
+        "filter", "-A FORWARD -m conntrack --ctstate INVALID -j DROP"), False, size=2600),
+    Case("without conntrack each fragment has a length of its own", table(
+        "mangle", "-A PREROUTING -m length --length 2628 -j DROP"), True, size=2600),
     Case("ebtables may answer ARP itself", "*nat\n:PREROUTING ACCEPT\n-A PREROUTING -p ARP --arp-op Request "
         "--arp-ip-dst 10.2.0.3 -j arpreply --arpreply-mac 02:00:00:00:00:0c\n", None, ends="b c", tool="ebtables"),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from netdoctor.lab import Fault, Lab, load_faults, load_networks
 from netdoctor.lab.records import FixtureError
+from tests.lab import choice
 
 # Side by side with another run on the same machine, and never with names that a user's lab has.
 PREFIX = f"ndt{os.getpid()}-"
@@ -24,6 +25,7 @@ PROGRAMS = (
     "ebtables-nft",
     "arptables-nft",
     "conntrack",
+    "tcpdump",
 )
 
 
@@ -44,6 +46,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     except FixtureError as error:
         raise pytest.UsageError(str(error)) from error
     metafunc.parametrize("fault", [pytest.param(fault, id=key) for key, fault in faults.items()])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where only some device kinds are asked for, leave out every test that is of no fault with one of them."""
+    if choice.ONLY_KINDS in os.environ:
+        items[:] = [item for item in items if (fault := _fault(item)) is not None and choice.wanted(fault)]
+
+
+def _fault(item: pytest.Item) -> Fault | None:
+    """The fault that a test is of: its argument `fault`, or `key`."""
+    given = getattr(item, "callspec", None)
+    if given is None:
+        return None
+    found = given.params.get("fault") or load_faults().get(given.params.get("key", ""))
+    return found if isinstance(found, Fault) else None
+
+
+@pytest.fixture(autouse=True)
+def _kinds(request: pytest.FixtureRequest) -> None:
+    """Skip a test of a fault that needs a device kind which this kernel has not, by name."""
+    fault = _fault(request.node)
+    if fault is not None and _missing() is None and (absent := choice.lacking(fault)):
+        pytest.skip(f"not in this kernel: {', '.join(absent)} devices (`make test-vm` runs it)")
 
 
 @pytest.fixture(scope="session")

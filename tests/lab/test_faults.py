@@ -1,7 +1,8 @@
-"""Every fixture is diagnosed rightly, and mended by the commands of its own report.
+"""Every fixture is what it says, is diagnosed rightly, and is mended by the commands of its own report.
 
 The network is built for real, `why-no-ping --no-probe` is asked, and verdict, codes, places and legs are held against
-the fixture. Then the commands of the fixes are run as they stand, and the ping has to be answered.
+the fixture; a real ping says whether the kernel agrees. Then the commands of the fixes are run as they stand, and the
+ping has to be answered.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ def test_diagnosis(fault: Fault, build: Build, capsys: pytest.CaptureFixture[str
     if code != EXIT_CODES[fault.expect.verdict]:
         problems.append(f"exit code: expected {EXIT_CODES[fault.expect.verdict]}, got {code}")
     problems += _shown(report)
+    if lab.ping() != (fault.expect.verdict == "reachable"):
+        problems.append(f"the kernel disagrees: the fixture says {fault.expect.verdict}")
     if fault.expect.verdict == "unreachable" and fault.accept_repair:
         problems += _mend(lab, report)
     assert not problems, _story(fault, lab, report, problems)

@@ -99,11 +99,23 @@ def test_an_instance_in_use_is_nobodys_leftover() -> None:
     root = _mounted()
     try:
         with pytest.raises(OSError, match="busy"):
-            os.rmdir(f"instances/{instances(os.getpid())[0]}", dir_fd=root)
+            os.rmdir(f"instances/{mine._name}", dir_fd=root)
     finally:
         os.close(root)
         mine.close()
-    assert instances(os.getpid()) == []
+    assert mine._name not in instances(os.getpid())
+
+
+def test_an_instance_that_a_child_holds_for_a_moment_is_taken_away_all_the_same() -> None:
+    """From its fork to its exec, a child that another thread starts has every descriptor of ours."""
+    try:
+        mine = Instance({})
+    except Unavailable as error:
+        pytest.skip(str(error))
+    with subprocess.Popen(["sleep", "0.2"], pass_fds=[mine._pipe]):
+        name = mine._name
+        mine.close()
+        assert name not in instances(os.getpid())
 
 
 def test_a_namespace_that_vanishes_ends_the_probe_and_not_the_program(

@@ -1,21 +1,41 @@
-"""Every fixture is what it says, by the kernel's own judgement.
+"""The cure written beside a cause takes exactly that cause away: with several, the ping fails until the last is cured.
 
-A network and its look-alikes answer the ping; a fault does not, and the cure written beside each cause takes exactly
-that cause away: with several, the ping fails until the last one is cured.
+That is asked of every fixture with several causes, and of those that no command of a report mends; of the others, which
+their report mends (test_faults.py), of a sample.
 """
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections import Counter
 
 import pytest
 
 from netdoctor.lab import Fault, Lab, load_faults, load_networks
 
+#: One in so many of the simple ones, chosen by the name.
+SPARSE = 6
 
-def test_kernel_agrees(fault: Fault, kernel: None) -> None:
-    problems = _judge(fault, f"ndt{os.getpid()}x-")
+
+def _cured(fault: Fault) -> bool:
+    if fault.expect.verdict == "reachable" or not (fault.accept_repair or _curable(fault)):
+        return False
+    alone = len(fault.expect.causes) == 1 and fault.accept_repair
+    return not alone or zlib.crc32(fault.key.encode()) % SPARSE == 0
+
+
+def _curable(fault: Fault) -> bool:
+    """What no command of netdoctor mends may still have a cure: a listener that is started."""
+    return all(cause.repair for cause in fault.expect.causes)
+
+
+@pytest.mark.parametrize("key", [key for key, fault in load_faults().items() if _cured(fault)])
+def test_the_cure_takes_the_cause_away(key: str, kernel: None) -> None:
+    fault = load_faults()[key]
+    with Lab(load_networks()[fault.network], f"ndt{os.getpid()}x-") as lab:
+        lab.inject(fault)
+        problems = ["said to be broken, and the ping is answered"] if lab.ping() else _cure(fault, lab)
     assert not problems, f"{fault.key}: {'; '.join(problems)}"
 
 
@@ -25,22 +45,6 @@ def test_kernel_agrees(fault: Fault, kernel: None) -> None:
 def test_there_are_enough(kind: str, least: int) -> None:
     counts = Counter(fault.kind for fault in load_faults().values())
     assert counts[kind] >= least
-
-
-def _judge(fault: Fault, prefix: str) -> list[str]:
-    """Build a fixture under names of its own, ping, cure; return what was not as the fixture says."""
-    with Lab(load_networks()[fault.network], prefix) as lab:
-        lab.inject(fault)
-        if fault.expect.verdict == "reachable":
-            return [] if lab.ping() else ["said to work, and the ping is not answered"]
-        if lab.ping():
-            return ["said to be broken, and the ping is answered"]
-        return _cure(fault, lab) if fault.accept_repair or _curable(fault) else []
-
-
-def _curable(fault: Fault) -> bool:
-    """What no command of netdoctor mends may still have a cure: a listener that is started."""
-    return all(cause.repair for cause in fault.expect.causes)
 
 
 def _cure(fault: Fault, lab: Lab) -> list[str]:

@@ -81,7 +81,7 @@ def test_looking_at_legacy_tables_creates_none(bench: Bench, full: str) -> None:
         namespace = opened(host, bench, full)
         [text] = namespace.firewall()
         access = host.pool.access(namespace.id)
-        assert access.run(legacy._loaded) == [(legacy.KINDS[0], ["mangle"])]
+        assert access.run(legacy.loaded_kinds) == [(legacy.KINDS[0], ["mangle"])]
     assert (text.backend, text.family, text.tool, text.table) == (
         "legacy",
         "ip",

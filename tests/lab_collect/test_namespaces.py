@@ -96,6 +96,28 @@ def test_a_namespace_held_only_by_a_bind_mount(bench: Bench, tmp_path: Path) -> 
         bench.run("umount", "--lazy", str(target))  # another netdoctor may be looking at it
 
 
+def test_a_mount_that_another_one_hides_names_nothing(bench: Bench, tmp_path: Path) -> None:
+    under, over = bench.add("under"), bench.add("over")
+    file, folder = tmp_path / "ns", tmp_path / "folder"
+    file.touch()
+    folder.mkdir()
+    (folder / "ns").touch()
+    mounts = [(under, file), (over, file), (under, folder / "ns")]
+    try:
+        for name, path in mounts:
+            bench.run("mount", "--bind", f"/run/netns/{name}", str(path))
+            bench.run("mount", "--make-private", str(path))  # else what hides it hides the named file as well
+        bench.run("mount", "-t", "tmpfs", "none", str(folder))
+        with LiveHost() as host:
+            known = {found.inode: found for found in host.namespaces()}
+        assert str(file) in known[bench.inode(over)].paths
+        assert not {str(file), str(folder / "ns")} & set(known[bench.inode(under)].paths)
+    finally:
+        bench.run("umount", str(folder))
+        for _, path in reversed(mounts):
+            bench.run("umount", str(path))
+
+
 def test_a_link_in_the_folder_of_named_namespaces(bench: Bench) -> None:
     full = bench.add("linked")
     sleeper = subprocess.Popen(("ip", "netns", "exec", full, "sleep", "60"))

@@ -60,6 +60,12 @@ def test_an_interrupted_dump_is_repeated(interrupted: tuple[int, int]) -> None:
     assert [message[16] for message in dump.messages()] == [3], "only the last attempt counts"
 
 
+def test_no_questions_are_no_failure() -> None:
+    conversation = Conversation()
+    assert conversation.ask_many(LINK, []) == []
+    conversation.close()
+
+
 def test_a_dump_interrupted_every_time_says_so() -> None:
     conversation, stand_in = scripted([(NLM_F_DUMP_INTR, 0)] * netlink.RETRIES)
     assert conversation.dump(18, b"").interrupted

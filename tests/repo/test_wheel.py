@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
@@ -28,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_the_top_level_holds_the_packages_and_no_folder_of_the_repository(wheel: list[str]) -> None:
-    top = {name.split("/")[0] for name in wheel if ".dist-info/" not in name}
+    top = {name.split("/")[0] for name in wheel if not re.search(r"\.(dist-info|data)/", name)}
     assert top == {"netdoctor", "netdoctor_checks", "netdoctor_fixtures", "netdoctor_tui"}
 
 
@@ -50,3 +51,13 @@ def test_types_schemas_licence_and_entry_points_are_in_it(wheel: list[str]) -> N
     assert "netdoctor/schemas/report.schema.json" in wheel
     ends = {name.partition(".dist-info/")[2] for name in wheel if ".dist-info/" in name}
     assert {"entry_points.txt", "licenses/LICENSE", "METADATA"} <= ends
+
+
+def test_the_manual_page_and_the_completions_come_where_they_are_looked_for(wheel: list[str]) -> None:
+    shared = {name.partition(".data/data/")[2] for name in wheel if ".data/data/" in name}
+    assert shared == {
+        "share/man/man1/netdoctor.1",
+        "share/bash-completion/completions/netdoctor",
+        "share/zsh/site-functions/_netdoctor",
+        "share/fish/vendor_completions.d/netdoctor.fish",
+    }

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from netdoctor.diagnosis import diagnose
@@ -106,11 +107,15 @@ def live_app(source: Prepared, asked: Request | None = ASKED, *, may_send: bool 
 
 
 async def settle(pilot: Driven) -> None:
-    """Wait until no work is under way, and everything is drawn."""
-    for _ in range(2):
+    """Wait until no work is under way, and the screen stays as it is."""
+    seen: list[list[str]] = []
+    while len(seen) < 3 or seen[-1] != seen[-2] or seen[-2] != seen[-3]:
         while any(not worker.is_finished for worker in pilot.app.workers):
             await asyncio.sleep(0.005)
         await pilot.pause()
+        if not pilot.app.is_running or len(seen) > 50:
+            return
+        seen.append(lines(pilot.app))
 
 
 async def press(pilot: Driven, *keys: str) -> None:
@@ -135,7 +140,7 @@ def drive(app: NetdoctorApp, script: Script | Sequence[str] = (), size: tuple[in
     return asyncio.run(run())
 
 
-def lines(app: NetdoctorApp) -> list[str]:
+def lines(app: App[Report]) -> list[str]:
     """The screen as it is now."""
     drawn = app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip).rstrip() for strip in drawn]

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from netdoctor.cli import connect, main, out, why
+from netdoctor.cli import connect, main, out, trace, why
 from netdoctor.endpoints import Request
 from netdoctor.errors import NetdoctorError, UsageError
 from netdoctor.report import Report, Verdict
@@ -280,3 +280,14 @@ def test_output_in_an_ascii_locale_is_ascii() -> None:
     stdout, _ = start(PYTHONIOENCODING="ascii").communicate(timeout=10)
     assert stdout.isascii()
     assert stdout.startswith("x UNREACHABLE")
+
+
+@pytest.mark.parametrize(
+    ("form", "begin"), [("markdown", "## "), ("mermaid", "flowchart"), ("html", "<!DOCTYPE")]
+)
+def test_a_trace_is_given_in_the_form_that_was_asked_for(
+    form: str, begin: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trace, "answer", lambda *_: report())
+    assert main(["trace", "a", "b", "--output", form]) == 1
+    assert begin.lower() in capsys.readouterr().out[:200].lower()

@@ -154,6 +154,26 @@ def test_a_remote_that_is_this_node_never_leaves_it() -> None:
     assert not net.answered("a", B)
 
 
+def test_an_entry_with_a_device_finds_no_vtep_of_its_own_node() -> None:
+    """vxlan_find_sock() asks for a socket bound to that device; so nothing comes back in, and the flood goes on."""
+    net = overlay()
+    net["n"].fdb("vx0", ZERO_MAC, NUD_PERMANENT, dst="192.168.0.1", via=net["n"].index("eth0"))
+    ends = [end for end in net.walk("a", B).endings if isinstance(end, VxlanNotSent)]
+    assert [end.why for end in ends] == ["self"] * len(ends)
+    assert ends
+    net["n"].fdb("vx0", ZERO_MAC, NUD_PERMANENT, dst="192.168.0.2")
+    net["m"].fdb("vx0", ZERO_MAC, NUD_PERMANENT, dst="192.168.0.1")
+    assert net.answered("a", B)
+
+
+def test_what_comes_back_from_ones_own_node_is_learned_behind_loopback() -> None:
+    net = overlay()
+    net["n"].fdb("vx0", ZERO_MAC, NUD_PERMANENT, dst="192.168.0.1")
+    walk = net.walk("a", B)
+    at = net["n"].at("vx0")
+    assert walk.remotes[at.inode, at.ifindex, net["a"].mac("eth0")] == "127.0.0.1"
+
+
 def test_a_remote_of_zero_is_not_sent_to() -> None:
     net = overlay()
     net["n"].fdb("vx0", ZERO_MAC, NUD_PERMANENT, dst="0.0.0.0")

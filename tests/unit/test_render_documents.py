@@ -195,3 +195,13 @@ def test_every_form_takes_a_hostile_report(form: str) -> None:
     text = rendered(evil(), form, Style(color=False, unicode=True, width=80), verbose=True)
     assert text.endswith("\n")
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_why_an_end_was_taken_for_what_it_was_is_told(form: str) -> None:
+    told = "10.0.0.2 was taken of 2 addresses: it is on a network shared with the source"
+    base = report()
+    chosen = replace(base.question, destination=replace(base.question.destination, note=told))
+    style = Style(color=False, unicode=True, width=200)
+    assert told in rendered(replace(base, question=chosen), form, style)
+    assert told not in rendered(base, form, style)

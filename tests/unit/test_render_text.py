@@ -101,7 +101,7 @@ def test_the_second_witness_and_crashed_checks_are_shown() -> None:
     agreed = msgspec.structs.replace(base, agreement=Agreement(True, "12 answers of the kernel are the same"))
     differs = msgspec.structs.replace(base, agreement=Agreement(False, "route get says via 10.0.0.1"))
     crashed = msgspec.structs.replace(base, crashed=(Crashed("LNK001", "KeyError: 3"),))
-    assert "Second witness: 12 answers" in render_text(agreed, PLAIN)
+    assert "Observed as predicted: 12 answers" in render_text(agreed, PLAIN)
     assert "differs from what was predicted: route get" in render_text(differs, PLAIN)
     assert "check LNK001 failed and was left out: KeyError: 3" in render_text(crashed, PLAIN)
 

@@ -12,7 +12,7 @@ from netdoctor.diagnosis import diagnose
 from netdoctor.kernel.query import FdbQuery, NeighbourQuery, RouteQuery
 from netdoctor.question import End, Question
 from netdoctor.second_witness import compare, disagreement, route_differences
-from tests.unit.networks import Net, bridged
+from tests.unit.networks import Net, bridged, routed
 from tests.unit.test_kernel_ip import forked
 
 
@@ -175,3 +175,12 @@ class RouteAt(Kernel):
 def test_a_report_without_a_witness_says_nothing_of_agreement() -> None:
     net = bridged()
     assert diagnose(net.host(), asked(net, "b", "10.0.0.2")).agreement is None
+
+
+def test_what_loops_back_is_not_looked_up_again() -> None:
+    """ip_rcv_finish_core() keeps the route of the output; asked as a packet that came in, the kernel says EINVAL."""
+    walk = routed().walk("a", "10.1.0.2")
+    assert walk.answered
+    routes = [query for query in walk.queries if isinstance(query, RouteQuery)]
+    assert routes
+    assert all(query.iif is None for query in routes)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import multiprocessing
 import platform
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import redirect_stdout
 from functools import partial
 
 from netdoctor.check import all_checks
@@ -24,7 +26,7 @@ from tests.agreement.run import leave_politely, outcomes
 from tests.agreement.trial import Outcome, run_trial
 from tests.vm.vlan_cases import vlan_network
 
-MODULES = ("veth", "bridge", "8021q", "dummy", "macvlan", "vxlan")
+MODULES = ("veth", "bridge", "8021q", "dummy", "macvlan", "vxlan", "ipvlan", "bonding", "vrf")
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -67,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
         subprocess.run(["modprobe", module], check=False)
     leave_politely()
     # Imported once, before the processes part: over 9p that takes a time which would count as netdoctor's.
-    importlib.import_module("netdoctor.cli")
+    with redirect_stdout(io.StringIO()):
+        importlib.import_module("netdoctor.cli").main(["why-no-ping", "host", "127.0.0.1", "--no-probe", "--json"])
     all_checks()
     seeds = wanted.only or list(range(wanted.seed, wanted.seed + wanted.count))
     started = time.monotonic()

@@ -14,6 +14,8 @@ from ipaddress import IPv4Network
 from tests.agreement.model import Device, Draft
 from tests.agreement.plan import Change, Command, Plan, Question, WarmUp
 from tests.vm.loose_cases import dummy_devices, multipath
+from tests.vm.mastered_cases import MASTERED
+from tests.vm.stacked_cases import STACKED
 
 VIDS = (10, 20, 30)
 HOST = "host"
@@ -99,7 +101,7 @@ def trunk(draft: Draft) -> tuple[Change, ...]:
 
 
 def vlan_device(draft: Draft) -> tuple[Change, ...]:
-    """A container that takes its VLAN tagged, on an 802.1Q device: not modelled, so never to be called unreachable."""
+    """A container that takes its VLAN tagged, on an 802.1Q device."""
     rng = draft.rng
     bridge = make_bridge(draft, HOST, filtering=True)
     network = draft.subnet(20, 26)
@@ -267,6 +269,8 @@ FAMILIES: dict[str, tuple[int, Callable[[Draft], tuple[Change, ...]]]] = {
     "vlan-device": (1, vlan_device),
     "dummy": (1, dummy_devices),
     "multipath": (2, multipath),
+    **STACKED,
+    **MASTERED,
 }
 
 

@@ -128,6 +128,6 @@ def _observer(
 
     def send(plan: Plan) -> tuple[Observation | None, tuple[Missing, ...]]:
         host.say("sending packets")
-        return observe(host, plan, seen)
+        return observe(host, plan, tell=seen)
 
     return send

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
@@ -59,7 +60,11 @@ FIB_RULE_INVERT = 2
 NO_SUPPRESSION = 0xFFFFFFFF
 NHA_GROUP_ENTRY = struct.Struct("=IBBH")
 
+#: Decoded messages kept: a walk with many forks asks for the same few again and again.
+_KEPT = 4096
 
+
+@lru_cache(maxsize=_KEPT)
 def address(message: bytes) -> Address:
     """Decode one RTM_NEWADDR message. IPv6 gives IFA_LOCAL only beside a peer; else IFA_ADDRESS is the own address."""
     header, attrs = decoded(address_message(), message)
@@ -188,6 +193,7 @@ def nexthop(message: bytes) -> NexthopObject:
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def neighbour(message: bytes) -> Neighbour:
     """Decode one RTM_NEWNEIGH message of AF_INET or AF_INET6."""
     header, attrs = decoded(neighbour_message(), message)
@@ -201,6 +207,7 @@ def neighbour(message: bytes) -> Neighbour:
     )
 
 
+@lru_cache(maxsize=_KEPT)
 def fdb_entry(message: bytes) -> FdbEntry:
     """Decode one RTM_NEWNEIGH message of AF_BRIDGE."""
     header, attrs = decoded(neighbour_message(), message)

@@ -23,7 +23,7 @@ _CREATE = re.compile(r"^create (\S+) ", re.MULTILINE)
 
 def read(access: Access) -> Iterator[SetText]:
     """Yield the ipsets, if there are any. Raises OSError, and ToolError where they cannot be read."""
-    if not _any(access):
+    if not present(access):
         return
     text = run(access, "ipset", "save")
     starts = list(_CREATE.finditer(text))
@@ -32,7 +32,8 @@ def read(access: Access) -> Iterator[SetText]:
         yield SetText(found[1], text[found.start() : end])
 
 
-def _any(access: Access) -> bool:
+def present(access: Access) -> bool:
+    """Tell whether the namespace has an ipset. Raises OSError."""
     conversation = access.run(lambda: Conversation(NETLINK_NETFILTER))
     flags = IPSET_FLAG_LIST_SETNAME.to_bytes(4, "big")
     body = (

@@ -39,12 +39,12 @@ KINDS = (
 
 def read(access: Access) -> Iterator[FirewallText]:
     """Yield the loaded tables. Raises OSError where the namespace may not be entered."""
-    for kind, loaded in access.run(_loaded):
+    for kind, loaded in access.run(loaded_kinds):
         yield from _tables(access, kind, loaded)
 
 
-def _loaded() -> list[tuple[Kind, list[str]]]:
-    """Return the families that have tables in the thread's namespace, with the names of these."""
+def loaded_kinds() -> list[tuple[Kind, list[str]]]:
+    """Return the families that have tables in the thread's namespace, with the names of these. Raises OSError."""
     found = []
     for kind in KINDS:
         try:

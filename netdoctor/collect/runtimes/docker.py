@@ -101,6 +101,11 @@ def _inquiry(path: str) -> engine.Inquiry | OSError:
         return error
 
 
+def sockets() -> list[str]:
+    """Return the paths of the engines' sockets that are there, and of the one in DOCKER_HOST wherever it points."""
+    return [at.path for at in _sockets()]
+
+
 def _sockets() -> Iterator[_Socket]:
     seen = set()
     scheme, _, path = os.environ.get("DOCKER_HOST", "").partition("://")

@@ -7,6 +7,7 @@ its load balancer, `ingress_sbox` for the routing mesh (libnetwork's drivers/ove
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -26,17 +27,26 @@ class _Network(msgspec.Struct):
 
 
 def purposes(namespaces: Mapping[int, NamespaceId], sockets: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield (inode, what it is for) of Docker's namespaces without containers; an engine is asked only about some."""
+    """Yield (inode, what it is for) of Docker's namespaces without containers; an engine is asked only about some.
+
+    Two engines on one machine may have a part of the same network each: their paths tell them apart.
+    """
     hidden = {inode: path for inode, known in namespaces.items() for path in _files(known)}
     networks = list(_networks(sockets)) if hidden else []
-    for inode, path in hidden.items():
-        if path.endswith(INGRESS):
-            yield inode, "Docker's ingress"
-        elif found := _FILE.fullmatch(path):
-            here = next((one for one in networks if one.Id.startswith(found[2])), None)
-            driver, name = (here.Driver, here.Name) if here else ("overlay", found[2])
-            what = "load balancer of network" if found[1] == "lb_" else f"{driver} network"
-            yield inode, f"Docker's {what} {name}"
+    found = {inode: _purpose(path, networks) for inode, path in hidden.items()}
+    often = Counter(found.values())
+    for inode, what in found.items():
+        yield inode, what if often[what] == 1 else f"{what} ({hidden[inode]})"
+
+
+def _purpose(path: str, networks: list[_Network]) -> str:
+    found = _FILE.fullmatch(path)
+    if found is None:
+        return "Docker's ingress"
+    here = next((one for one in networks if one.Id.startswith(found[2])), None)
+    driver, name = (here.Driver, here.Name) if here else ("overlay", found[2])
+    what = "load balancer of network" if found[1] == "lb_" else f"{driver} network"
+    return f"Docker's {what} {name}"
 
 
 def _files(known: NamespaceId) -> Iterator[str]:

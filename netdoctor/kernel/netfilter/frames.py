@@ -89,10 +89,13 @@ def _pass_chain(
     step: int,
 ) -> Frame | None:
     seen, payload = _seen(walk, at, frame, passing, where.family), frame.payload
+    cut = _in_pieces(walk, ns, at, frame, base)
+    if isinstance(payload, Ip) and not cut:
+        seen = replace(seen, length=payload.size)
     result = iphook.run_chain(walk, ns, at, seen, rules, base, where)
     port = passing.oif if where.family == "bridge" else None
     walk.traversals.append(traversal(step, at, passing.hook, where, frame, result, port))
-    if result.verdict == "accept" and _in_pieces(walk, ns, at, frame, base):
+    if result.verdict == "accept" and cut:
         result = iphook.run_chain(walk, ns, at, iphook.later_piece(seen), rules, base, where)
     if result.verdict == "accept":
         if not isinstance(payload, Ip):

@@ -206,6 +206,8 @@ def _run(
 ) -> Result:
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
+    if not pieces.in_pieces(ns, packet, passing.hook, base.priority):
+        seen = replace(seen, length=packet.size)
     seen = later_piece(seen) if later else seen
     result = run_chain(walk, ns, at, seen, rules, base, where)
     if not later:

@@ -26,11 +26,13 @@ __all__ = ["Hit", "Result", "traverse"]
 
 #: NFT_JUMP_STACK_SIZE; a deeper jump drops. Legacy tables size their stack by what is loaded.
 NFT_JUMP_STACK_SIZE = 16
-#: No ruleset that a kernel accepts comes near these: it refuses loops when they are loaded.
+#: Loops are refused when they are loaded, but chains that jump to the next one twice each are not: 30 of them are as
+#: many jumps as a kernel makes in seconds. What comes behind so many is not known here.
 MAX_STACK = 1024
 MAX_ENTERED = 2_000
 #: More branches than this are not followed; the likely one stands for the rest.
 MAX_BRANCHES = 512
+_EITHER: tuple[Kind, ...] = ("accept", "drop")
 
 
 def traverse(
@@ -299,13 +301,25 @@ class _Traversal:
         chain = self._chain(place)
         if chain is None:
             return self._undecided(state, rule)
-        if state.entered > MAX_ENTERED or (verdict.kind == "jump" and len(state.stack) >= self.limit):
+        full = verdict.kind == "jump" and len(state.stack) >= self.limit
+        if full and place.backend == "nft":
             return state.finish(rule, "drop")
+        if full or state.entered > MAX_ENTERED:
+            return self._given_up(state, rule)
         state.hit(rule, f"{verdict.kind} {place.chain}")
         state.entered += 1
         if verdict.kind == "jump":
             state.stack = (*state.stack, (state.place, state.rules, state.index + 1))
         state.place, state.rules, state.index, state.statement = place, chain, 0, -1
+        return True
+
+    def _given_up(self, state: Branch, rule: m.FirewallRule) -> bool:
+        """Follow it no further: what is behind that rule may let the packet on, or drop it."""
+        both = self._fork(state, 2, rule.text)
+        if both is None:
+            return False
+        for branch, kind in zip(both, _EITHER, strict=False):
+            branch.finish(rule, kind)
         return True
 
     def _return(self, state: Branch) -> None:

@@ -16,14 +16,14 @@ from textual.containers import Container, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
-from netdoctor.report import Direction
+from netdoctor.report import Direction, Report
 from netdoctor_tui.actions import PATH, Action
 from netdoctor_tui.details import TABS, Details
 from netdoctor_tui.live.difference import Difference, difference
 from netdoctor_tui.live.passing import Hop
 from netdoctor_tui.model.headline import Status, question_text, top_row, verdict_rows
 from netdoctor_tui.model.path import Place, path_rows, where_it_ends
-from netdoctor_tui.model.rows import row
+from netdoctor_tui.model.rows import Row, row
 from netdoctor_tui.model.rules import Chain, met_in
 from netdoctor_tui.model.why import fix_text
 from netdoctor_tui.screens.base import BaseScreen
@@ -103,24 +103,28 @@ class PathScreen(BaseScreen):
     @property
     def narrowed(self) -> RowList:
         """The list that a filter is for: the details, where they are long."""
-        return (
-            self.details
-            if self.details.has_focus or self.tab == "facts" or self.details.wanted
-            else self.path
-        )
+        long = self.details.has_focus or self.tab == "facts" or bool(self.details.wanted)
+        return self.details if long else self.path
 
     def show(self) -> None:
-        """Show the answer that is to be looked at now, from where its packet ends; what is new in it is marked."""
+        """Show the answer that is to be looked at now, from where its packet ends; what is new in it is marked.
+
+        Where nothing is new, whoever looks at another place stays there.
+        """
         before = self.app_.timeline.before
         self.since = Difference()
         if self.answer is not None:
             report = self.app_.shown(self.answer)
-            self.place = where_it_ends(report)
             self.since = difference(self.app_.shown(before), report) if before is not None else self.since
             self._draw_path()
-            self.path.go_to(self.place)
-            self._details()
+            if before is None or self.since or not self.path.go_to(self.place):
+                self.place = where_it_ends(report)
+                self.path.go_to(self.place)
+        self._details()
         self.redraw()
+
+    def _path_rows(self, report: Report) -> Sequence[Row]:
+        return path_rows(report, self.look, self.since.places, self._passing)
 
     def redraw(self) -> None:
         """Show the lines around the lists as they are now."""
@@ -267,8 +271,7 @@ class PathScreen(BaseScreen):
 
     def _draw_path(self) -> None:
         if self.answer is not None:
-            report = self.app_.shown(self.answer)
-            self.path.show(path_rows(report, self.look, self.since.places, self._passing), keep=True)
+            self.path.show(self._path_rows(self.app_.shown(self.answer)), keep=True)
 
     def begin_trace(self) -> None:
         """Show the rules, and there what TRACE tells as it comes in."""
