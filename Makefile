@@ -83,6 +83,7 @@ tools:
 	command -v mandoc >/dev/null || missing="$$missing mandoc"; \
 	command -v tcpdump >/dev/null || missing="$$missing tcpdump"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
+	command -v tmux >/dev/null || missing="$$missing tmux"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 # Container engines, plugins, bird and sshd, for the tests that run them in namespaces of their own. What is installed stays as
