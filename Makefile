@@ -12,6 +12,7 @@ help:
 	@echo "make test-vm hold it against Debian's stock kernel in a virtual machine; ARGS='--count 100' (root)"
 	@echo "make fuzz    made-up snapshots and rules against their readers, for two minutes; ARGS='--seconds 600'"
 	@echo 'make check   ruff, mypy --strict, import-linter'
+	@echo 'make browser install Chromium, for the test of the view in a browser (root)'
 	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
 	@echo 'make schema  write the JSON schemas and the manual page again'
 	@echo "make record  build the fixtures and record what the kernel makes of them (root); ONLY='vxlan/*' picks"
