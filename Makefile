@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.netdoctor-ready
 
-.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines clean
+.PHONY: help demo test test-vm fuzz check bench schema record venv tools engines browser clean
 
 help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
@@ -12,6 +12,7 @@ help:
 	@echo "make test-vm hold it against Debian's stock kernel in a virtual machine; ARGS='--count 100' (root)"
 	@echo "make fuzz    made-up snapshots and rules against their readers, for two minutes; ARGS='--seconds 600'"
 	@echo 'make check   ruff, mypy --strict, import-linter'
+	@echo 'make browser install Chromium, for the test of the view in a browser (root)'
 	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
 	@echo 'make schema  write the JSON schemas and the manual page again'
 	@echo "make record  build the fixtures and record what the kernel makes of them (root); ONLY='vxlan/*' picks"
@@ -83,6 +84,7 @@ tools:
 	command -v mandoc >/dev/null || missing="$$missing mandoc"; \
 	command -v tcpdump >/dev/null || missing="$$missing tcpdump"; \
 	command -v ssh >/dev/null || missing="$$missing openssh-client"; \
+	command -v tmux >/dev/null || missing="$$missing tmux"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 
 # Container engines, plugins, bird and sshd, for the tests that run them in namespaces of their own. What is installed stays as
@@ -100,6 +102,10 @@ engines:
 	( $(call apt,$$missing) ) || echo "could not be installed:$$missing; tests that need them are skipped" >&2
 	@# Since Debian 13 the client is a package of its own.
 	@! command -v dockerd >/dev/null || command -v docker >/dev/null || ( $(call apt,docker-cli) ) || true
+
+# Chromium, for the test of the view in a browser; without it that test is skipped by name.
+browser:
+	@command -v chromium >/dev/null || $(call apt,chromium)
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

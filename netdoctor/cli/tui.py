@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netdoctor.endpoints import Request
     from netdoctor_tui.source import Source
 
+_NOT_INSTALLED = "the interactive view needs Textual: pip install 'netdoctor[tui]'"
 _FILES = (".json", ".gz", ".tar", ".tgz")
 
 
@@ -54,6 +55,17 @@ def register(subparsers: Subparsers) -> None:
         action="store_true",
         help="let TRACE put its tables in place, each time after a question; without it nothing is changed",
     )
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="show the same, read only, in a browser on this machine; without it nothing listens",
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="ADDRESS:PORT",
+        default="127.0.0.1:8000",
+        help="where --serve listens: an address of the loopback; default: %(default)s",
+    )
     parser.add_argument("--redact", action="store_true", help="begin with other names and addresses shown")
     add_common(parser)
     parser.set_defaults(run=run)
@@ -66,8 +78,14 @@ def run(args: argparse.Namespace) -> int:
     if len(ends) not in (0, 2):
         raise UsageError(f"give SRC and DST, or neither: {' '.join(ends)}")
     request = _request(ends, args) if ends else None
+    if args.serve:
+        return _serve(ends, files, args)
     source = _source(files, request)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    from netdoctor_tui.serve import end_with_parent, in_browser
+
+    if in_browser():
+        end_with_parent()
+    elif not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "the interactive view needs a terminal; `netdoctor show FILE` and the other commands do not"
         )
@@ -83,10 +101,30 @@ def run(args: argparse.Namespace) -> int:
         redact=args.redact,
     )
     report = run_app(start)
-    if report is not None:
+    if report is not None and not in_browser():
         from netdoctor.render.text import render_text
 
         out.write(render_text(report, out.stdout_style(args.color)), None)
+    return ExitCode.REACHABLE
+
+
+def _serve(ends: list[str], files: list[str], args: argparse.Namespace) -> int:
+    """Serve the view until that is interrupted. Raises UsageError for an address that is not the loopback's."""
+    if find_spec("textual") is None or find_spec("netdoctor_tui") is None:
+        raise UsageError(_NOT_INSTALLED)
+    from netdoctor_tui.serve import address, serve
+
+    if args.allow_system_changes:
+        raise UsageError("what is served is read only: --serve does not go with --allow-system-changes")
+    words = [*ends, *(option for file in files for option in ("--snapshot", file))]
+    for option, value in (("--tcp", args.tcp), ("--udp", args.udp), ("--from", args.from_address)):
+        words += [option, str(value)] if value is not None else []
+    words += ["-4"] if args.family == 2 else ["-6"] if args.family == 10 else []
+    words += [option for option, given in (("--no-probe", args.no_probe), ("--redact", args.redact)) if given]
+    try:
+        serve(words, *address(args.listen))
+    except KeyboardInterrupt:
+        out.warn("no longer served")
     return ExitCode.REACHABLE
 
 
@@ -113,7 +151,7 @@ def _request(ends: list[str], args: argparse.Namespace) -> Request:
 
 def _source(files: list[str], request: Request | None) -> Source:
     if find_spec("textual") is None or find_spec("netdoctor_tui") is None:
-        raise UsageError("the interactive view needs Textual: pip install 'netdoctor[tui]'")
+        raise UsageError(_NOT_INSTALLED)
     if not files:
         from netdoctor_tui.this_host import ThisHost
 

@@ -2,8 +2,8 @@
 
 `netdoctor why-no-ping` on a node with 10 and with 250 pods, and the shell loop that reads the same namespaces with ip
 and bridge. Warm means that the two pods know each other's lladdr; cold that they must ask, so that the path includes an
-ARP request which the bridge floods to every pod. The last part compares few rules of netfilter with many, and netdoctor
-with the tool that lists them.
+ARP request which the bridge floods to every pod. The next part compares few rules of netfilter with many, and netdoctor
+with the tool that lists them; the last one is about the first picture and the keys of the interactive view.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 import time
 from statistics import median
 
-from tests.bench import netfilter
+from tests.bench import netfilter, view
 from tests.bench.ask import ask
 from tests.bench.node import NODE, forget, meet, node, pod
 
@@ -65,11 +65,12 @@ def main() -> int:
     parser.add_argument("--cold", action="store_true", help="measure only with empty neighbour caches")
     parser.add_argument("--warm", action="store_true", help="measure only with filled ones")
     parser.add_argument("--netfilter", action="store_true", help="measure only few rules against many")
+    parser.add_argument("--view", action="store_true", help="measure only the interactive view")
     args = parser.parse_args()
     if os.geteuid() != 0:
         raise SystemExit("bench: needs root, to build networks in namespaces")
     missed = False
-    everything = not (args.warm or args.cold or args.netfilter)
+    everything = not (args.warm or args.cold or args.netfilter or args.view)
     for label, wanted in (("warm", args.warm), ("cold", args.cold)):
         if not (wanted or everything):
             continue
@@ -83,6 +84,8 @@ def main() -> int:
         missed = missed or growth > GROWTH or share >= SHARE
     if args.netfilter or everything:
         missed = netfilter.report(args.runs) or missed
+    if args.view or everything:
+        missed = view.report(args.runs) or missed
     return 1 if missed else 0
 
 

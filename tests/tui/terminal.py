@@ -63,7 +63,9 @@ class Terminal:
         while select.select([self._master], [], [], seconds)[0]:
             data = os.read(self._master, 1 << 16)
             self.written += data
-            self._stream.feed(re.sub(rb"\x1b\[[<>=][0-9;]*u", b"", data))  # the keyboard's protocol, unknown to pyte
+            self._stream.feed(
+                re.sub(rb"\x1b\[[<>=][0-9;]*u", b"", data)
+            )  # the keyboard's protocol, unknown to pyte
             seconds = 0
 
     @property

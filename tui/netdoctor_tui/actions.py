@@ -90,3 +90,12 @@ WRITTEN = {
 def written(key: str) -> str:
     """Return a key as a person writes it."""
     return WRITTEN.get(key, key)
+
+
+def table() -> str:
+    """Return the keys as a Markdown table, for the README."""
+    lines = ["| key | what it does |", "| --- | --- |"]
+    for one in (*LIST, *PATH, *EVERYWHERE):
+        keys = " ".join(f"`{written(key)}`" for key in one.keys)
+        lines.append(f"| {keys} | {one.told} |")
+    return "\n".join(lines)

@@ -56,12 +56,13 @@ class Leaving:
             signal.signal(number, handler)  # type: ignore[arg-type]
 
     def restore(self) -> None:
-        """Put the terminal back as it was, whatever state it is in."""
+        """Put the terminal back as it was, whatever state it is in; a browser's needs none of it."""
+        if self._attributes is None:
+            return
         with suppress(OSError, ValueError):
             os.write(sys.__stderr__.fileno(), PLAIN.encode())  # type: ignore[union-attr]
-        if self._attributes is not None:
-            with suppress(termios.error):
-                termios.tcsetattr(0, termios.TCSANOW, self._attributes)
+        with suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, self._attributes)
 
     def _told(self, number: int, frame: FrameType | None) -> None:
         if self.asked is not None:

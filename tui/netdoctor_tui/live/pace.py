@@ -89,5 +89,5 @@ class Pace:
             self._own_until = now + OWN_EFFECTS
         self._began, self._sending = None, False
         self._doubled = 1 if differed else min(self._doubled * 2, MOST_DOUBLED)
-        self._rested = now + min(took * REST * self._doubled, LONGEST_REST)
+        self._rested = now + min(took * REST * self._doubled, max(LONGEST_REST, took * 2))
         self._rested_learned = now + min(took * REST_LEARNED * self._doubled, LONGEST_REST_LEARNED)

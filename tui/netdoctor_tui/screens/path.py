@@ -16,14 +16,14 @@ from textual.containers import Container, Vertical
 from textual.timer import Timer
 from textual.widget import Widget
 
-from netdoctor.report import Direction, Report
+from netdoctor.report import Direction
 from netdoctor_tui.actions import PATH, Action
 from netdoctor_tui.details import TABS, Details
 from netdoctor_tui.live.difference import Difference, difference
 from netdoctor_tui.live.passing import Hop
 from netdoctor_tui.model.headline import Status, question_text, top_row, verdict_rows
 from netdoctor_tui.model.path import Place, path_rows, where_it_ends
-from netdoctor_tui.model.rows import Row, row
+from netdoctor_tui.model.rows import row
 from netdoctor_tui.model.rules import Chain, met_in
 from netdoctor_tui.model.why import fix_text
 from netdoctor_tui.screens.base import BaseScreen
@@ -120,11 +120,8 @@ class PathScreen(BaseScreen):
             if before is None or self.since or not self.path.go_to(self.place):
                 self.place = where_it_ends(report)
                 self.path.go_to(self.place)
-        self._details()
+            self._details()
         self.redraw()
-
-    def _path_rows(self, report: Report) -> Sequence[Row]:
-        return path_rows(report, self.look, self.since.places, self._passing)
 
     def redraw(self) -> None:
         """Show the lines around the lists as they are now."""
@@ -271,7 +268,8 @@ class PathScreen(BaseScreen):
 
     def _draw_path(self) -> None:
         if self.answer is not None:
-            self.path.show(self._path_rows(self.app_.shown(self.answer)), keep=True)
+            report = self.app_.shown(self.answer)
+            self.path.show(path_rows(report, self.look, self.since.places, self._passing), keep=True)
 
     def begin_trace(self) -> None:
         """Show the rules, and there what TRACE tells as it comes in."""
