@@ -29,7 +29,7 @@ class Tmux:
     """A tmux server of our own with one pane of 80x24. `keys` counts what was pressed."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = ("tmux", "-L", f"netdoctor-test-{os.getpid()}", "-f", "/dev/null")
+        self._server = ("tmux", "-S", str(folder / "tmux"), "-f", "/dev/null")
         self._folder = folder
         self.keys = 0
 
