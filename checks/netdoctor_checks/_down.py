@@ -80,7 +80,8 @@ def behind_no_route(case: Case, end: Ending) -> list[Place]:
 
 def _had_routes(case: Case, place: Place, destination: str) -> bool:
     """Tell whether routes may have led out of the device: it has an address, or the destination is on its cable."""
-    if case.addresses(place):
+    link = case.link(place)
+    if case.addresses(place) or (link is not None and link.kind == "vrf"):
         return True
     return any(owner in case.segment(place) for owner in case.owners(destination))
 
@@ -95,7 +96,7 @@ def bring_up(case: Case, place: Place, end: Ending | None = None) -> Fix:
 
     Where a rejecting route stepped in for the one that was lost with the device, that one is set again.
     """
-    changes: list[Change] = [SetUp(place.inode, place.ifindex), *_gains(case, place, {place})]
+    changes: list[Change] = [SetUp(place.inode, place.ifindex), *gains(case, place, {place})]
     stepped_in = end.route if isinstance(end, NoRoute) and end.at.inode == place.inode else None
     if stepped_in is not None and stepped_in.prefixlen < 32 and not case.addresses(place):
         assert isinstance(end, NoRoute)
@@ -108,7 +109,7 @@ def bring_up(case: Case, place: Place, end: Ending | None = None) -> Fix:
     return Fix(f"set {case.where(place)} up", tuple(changes), "low")
 
 
-def _gains(case: Case, place: Place, known: set[Place]) -> Iterator[CarrierOn]:
+def gains(case: Case, place: Place, known: set[Place]) -> Iterator[CarrierOn]:
     """The devices that have a carrier once `place` is up: the pair's other end, the ports' bridge, macvlan children."""
     link = case.link(place)
     peer = case.peer(place) if link is not None and link.kind == "veth" else None

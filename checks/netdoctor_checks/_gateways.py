@@ -9,6 +9,7 @@ from netdoctor.kernel.endings import NeighbourUnresolved
 from netdoctor.kernel.packet import Place
 from netdoctor.kernel.source import in_prefix
 from netdoctor_checks._routes import MAX_SIBLINGS, forwards, gateways, leads, siblings
+from netdoctor_checks._stacked import slaves
 from netdoctor_checks._wiring import Sought, covering, owned_nearby, tunnelled
 
 
@@ -37,6 +38,11 @@ def other_gateways(case: Case, hop: Sought, destination: str) -> list[Place]:
     return [place for place, _ in gateways(case, hop.at, destination) if forwards(case, place)]
 
 
+def _carries(case: Case, place: Place, destination: str) -> bool:
+    """An ipvlan over the device has the destination: that needs neither a route here nor forwarding."""
+    return any(owner in slaves(case, place) for owner in case.owners(destination))
+
+
 def homes(case: Case, hop: Sought, destination: str, certain: bool) -> Iterator[tuple[Place, int]]:
     """The devices that may have lost the gateway's address, and the length of its prefix.
 
@@ -48,9 +54,9 @@ def homes(case: Case, hop: Sought, destination: str, certain: bool) -> Iterator[
     twins = {place.inode for place in case.owners(hop.address)}
     for place in case.segment(hop.at):
         link = case.link(place)
-        if place.inode == hop.at.inode or link is None or link.master or link.loopback:
+        if place.inode == hop.at.inode or link is None or link.master or link.loopback or link.noarp:
             continue
-        if not leads(case, place, destination):
+        if not leads(case, place, destination) and not _carries(case, place, destination):
             continue
         if not own and place.inode not in twins:
             continue

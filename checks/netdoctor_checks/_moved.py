@@ -90,8 +90,8 @@ def _usual_name(case: Case, stray: Stray) -> str:
 
 def host_end_astray(case: Case, near: Place, address: str) -> Iterator[tuple[Stray, Fix]]:
     """The host end of the pair of `near` is in a namespace that is no host of containers: fixes that move it to one."""
-    end = case.peer(near)
-    link = case.link(end) if end is not None else None
+    end, own = case.peer(near), case.link(near)
+    link = case.link(end) if end is not None and own is not None and own.kind == "veth" else None
     if end is None or link is None or link.kind != "veth" or link.master or case.addresses(end):
         return
     if _settled(case, end, address):

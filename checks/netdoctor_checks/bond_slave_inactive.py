@@ -8,13 +8,15 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.facts.links import Bond
 from netdoctor.fix.change import Fix
-from netdoctor.fix.stacked import SetActiveSlave
-from netdoctor.kernel.endings import BondKept
+from netdoctor.fix.stacked import Enslave, SetActiveSlave
+from netdoctor.kernel.endings import BondKept, NoCarrier
 from netdoctor.kernel.packet import Place
+from netdoctor_checks._down import gains
+from netdoctor_checks._hop import helps
 
 
 @check("LNK015")
-def bond_slave_inactive(end: BondKept, case: Case) -> Iterator[Finding]:
+def bond_slave_inactive(end: BondKept | NoCarrier, case: Case) -> Iterator[Finding]:
     """A bond takes nothing from an inactive slave, or has no slave that may send.
 
     ## What it means
@@ -37,13 +39,11 @@ def bond_slave_inactive(end: BondKept, case: Case) -> Iterator[Finding]:
     ## Often taken for
     A firewall: a capture on the slave sees the frames arrive.
     """
-    if end.why == "no-active-slave":
-        name = case.name(end.at)
-        shown = Proof(f"the slaves of {name}", case.ip(end.at, "-d", "link", "show", "master", name))
-        why = f"{name} has no slave that is up, has a carrier and may send: what is given to it is dropped."
-        yield Finding(f"{case.where(end.at)} has no slave that may send", why, end.at, (shown,))
-        return
     link = case.link(end.at)
+    if isinstance(end, NoCarrier) or end.why == "no-active-slave":
+        if link is not None and link.kind == "bond":
+            yield from _without(case, end.at)
+        return
     master = Place(end.at.inode, link.master or 0) if link is not None else end.at
     bond, name = case.link(master), case.name(end.at)
     data = (bond.bond or Bond()) if bond is not None else Bond()
@@ -59,3 +59,21 @@ def bond_slave_inactive(end: BondKept, case: Case) -> Iterator[Finding]:
         ),
         Fix(f"make {name} the active slave of {case.where(master)}", (change,), "medium"),
     )
+
+
+def _enslaved(case: Case, bond: Place, slave: Place) -> Fix:
+    changes = (Enslave(slave.inode, slave.ifindex, bond.ifindex), *gains(case, slave, {slave}))
+    return Fix(f"make {case.name(slave)} a slave of {case.name(bond)}", changes)
+
+
+def _without(case: Case, at: Place) -> Iterator[Finding]:
+    """No slave may send; where there is none, a free device may have been one."""
+    ns, name = case.ns(at), case.name(at)
+    free = [link for link in ns.links() if link.kind in (None, "", "veth") and not (link.master or link.loopback)]
+    free = [link for link in free if not case.addresses(Place(at.inode, link.index))]
+    made = (_enslaved(case, at, Place(at.inode, link.index)) for link in free)
+    fixes: list[Fix | None] = [fix for fix in made if helps(case, fix)] if not ns.ports(at.ifindex) else []
+    shown = Proof(f"the slaves of {name}", case.ip(at, "-d", "link", "show", "master", name))
+    why = f"{name} has no slave that is up, has a carrier and may send: what is given to it is dropped."
+    for fix in fixes or [None]:
+        yield Finding(f"{case.where(at)} has no slave that may send", why, at, (shown,), fix)

@@ -11,6 +11,7 @@ from netdoctor.fix.layer2 import SetArp
 from netdoctor.kernel.endings import ArpNotAnswered, Ending, NeighbourUnresolved
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._hop import helps, hops, silences
+from netdoctor_checks._stacked import data
 
 ETHERNET = 1
 
@@ -40,12 +41,15 @@ def noarp_flag(end: Ending, case: Case) -> Iterator[Finding]:
     by the port they left from).
     """
     if isinstance(end, ArpNotAnswered | NeighbourUnresolved):
-        for silent in silences(case, end, "noarp"):
+        # An ipvlan in mode L3 has the flag by its nature: with ARP switched on it would answer no more.
+        for silent in (each for each in silences(case, end, "noarp") if data(case, each.at) is None):
             text = f"The request for {silent.address} arrives at {case.name(silent.at)}, which takes no ARP message."
             yield _finding(case, silent.at, text)
     for hop in hops(case, end):
         link = case.link(hop.at)
         if link is None or not link.noarp or link.arp_type != ETHERNET or hop.lladdr != link.address:
+            continue
+        if data(case, hop.at) is not None:
             continue
         text = f"{link.name} may not ask who has {hop.address}, so the frame is addressed to {link.name}'s own lladdr."
         finding = _finding(case, hop.at, text)

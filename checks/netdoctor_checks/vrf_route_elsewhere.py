@@ -27,8 +27,9 @@ def vrf_route_elsewhere(end: Ending, case: Case) -> Iterator[Finding]:
     needs is in the other one: of another VRF, in main, or in a VRF while the packet is in none.
 
     ## Why it breaks the path
-    fib_rules_lookup() asks the table of the VRF by the rule for l3mdev, and main after it; the tables of other VRFs
-    are asked for nobody else's packets. Programs that are bound to no VRF see main alone (ip-vrf(8)).
+    fib_rules_lookup() asks the table of the VRF by the rule for l3mdev, and main only if nothing matches there: a
+    default route, or the usual `unreachable default`, ends the search. The tables of other VRFs are not asked.
+    Programs that are bound to no VRF see main alone (ip-vrf(8)).
 
     ## See it yourself
     `ip route get ADDRESS iif PORT` (or `ip route get ADDRESS vrf NAME`) shows what the packet meets; `ip route show

@@ -196,8 +196,8 @@ TABLES = ("nft", "iptables")
 class Ruleset(Record, frozen=True):
     """Something on a packet's way that is loaded and not modelled: what it is, where it applies, how to see it.
 
-    `hooks` names the hooks or devices concerned (empty: any). `kind` is nft, iptables, tc, xfrm, xdp, bpf or nfqueue (a
-    program that takes packets from a queue: `family` is the queue's number).
+    `hooks` names the hooks or devices concerned (empty: any). `kind` is nft, iptables, tc, xfrm, xdp, bpf, ipvs or
+    nfqueue (a program that takes packets from a queue: `family` is the queue's number).
     """
 
     kind: str

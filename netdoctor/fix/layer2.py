@@ -40,12 +40,10 @@ class SetUp(Change, frozen=True):
     def apply(self, draft: Draft) -> None:
         """See `Change.apply`."""
         for link in draft.links:
-            if link.index == self.ifindex:
+            # vlan_device_event(): a VLAN device that is not bound loosely comes up with the one that it stands on.
+            if link.index == self.ifindex or self._carries(link):
                 port = replace(link.port, state=3) if link.port is not None else None
                 draft.edit_link(link.index, flags=link.flags | IFF_UP | IFF_LOWER_UP, port=port)
-            elif link.vlan is not None and self._carries(link):
-                # vlan_device_event(): what is not bound loosely comes up with the device that it stands on.
-                draft.edit_link(link.index, flags=link.flags | IFF_UP | IFF_LOWER_UP)
             elif link.master == self.ifindex and link.port is not None and link.port.state == 0 and link.up:
                 draft.edit_link(link.index, port=replace(link.port, state=3))
         raised = {self.ifindex, *(link.index for link in draft.links if self._carries(link))}

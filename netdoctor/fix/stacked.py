@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
-from netdoctor.facts.links import Bond, Ipvlan, Vlan
+from netdoctor.facts.links import IFF_LOWER_UP, IFF_UP, Bond, BondSlave, Ipvlan, Vlan
 from netdoctor.facts.overlay import Draft
 from netdoctor.fix import command
 from netdoctor.fix.change import Change
@@ -102,6 +102,34 @@ class SetActiveSlave(Change, frozen=True):
         """See `Change.commands`."""
         words = ("type", "bond", "active_slave", name_of(ns, self.slave))
         return [command.ip(ns.id, "link", "set", "dev", name_of(ns, self.ifindex), *words)]
+
+
+class Enslave(Change, frozen=True):
+    """Make a device a slave of a bond: it must be down for that, and the bond sets it up (bond_enslave())."""
+
+    ifindex: int
+    bond: int
+
+    def apply(self, draft: Draft) -> None:
+        """See `Change.apply`. The first slave gives the bond its lladdr, the others get the bond's."""
+        master = next((link for link in draft.links if link.index == self.bond), None)
+        first = all(link.master != self.bond for link in draft.links)
+        for link in draft.links if master is not None else ():
+            if link.index == self.ifindex and first:
+                draft.edit_link(self.bond, address=link.address, flags=master.flags | IFF_LOWER_UP if master else 0)
+            if link.index == self.ifindex:
+                fields = {"master": self.bond, "slave_kind": "bond", "slave": BondSlave()}
+                if master is not None and not first:
+                    fields["address"] = master.address
+                draft.edit_link(link.index, flags=link.flags | IFF_UP | IFF_LOWER_UP, **fields)
+
+    def commands(self, ns: Namespace) -> list[Argv]:
+        """See `Change.commands`."""
+        name = name_of(ns, self.ifindex)
+        return [
+            command.ip(ns.id, "link", "set", "dev", name, "down"),
+            command.ip(ns.id, "link", "set", "dev", name, "master", name_of(ns, self.bond)),
+        ]
 
 
 class MonitorBond(Change, frozen=True):

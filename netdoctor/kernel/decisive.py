@@ -10,8 +10,10 @@ from netdoctor.facts.host import Host
 from netdoctor.kernel.endings import (
     Answered,
     ArpNotAnswered,
+    BondKept,
     DeliveredElsewhere,
     Ending,
+    IpvlanKept,
     LeavesHost,
     Looped,
     MacvlanKept,
@@ -110,7 +112,7 @@ def _declined(ending: Ending) -> bool:
 
 _PROXY_REASONS = ("no-route", "forwarding-off", "same-device", "proxy-no-neighbour")
 _TUNNEL = (NoVtep, VxlanRefused, VxlanNotSent)
-_NOISE = (NotForMe, MacvlanKept, NotForwardedByBridge, ArpNotAnswered, DeliveredElsewhere, Looped)
+_NOISE = (NotForMe, MacvlanKept, IpvlanKept, BondKept, NotForwardedByBridge, ArpNotAnswered, DeliveredElsewhere, Looped)
 
 
 def _nearest(host: Host, endings: list[Ending], targets: list[Place], routed: bool) -> Ending | None:

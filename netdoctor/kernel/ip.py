@@ -233,6 +233,9 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
     """A SYN or a datagram finds its socket, which answers; or none takes it."""
     ns = walk.namespace(at.inode)
     proto = "tcp" if packet.proto == IPPROTO_TCP else "udp"
+    if service := listening.balanced(ns, proto, packet):
+        walk.end(NotModelled(packet.flow, at, parent, service))
+        return
     if ns.sockets() is None:
         what, why = (f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen")
         walk.end(NotModelled(packet.flow, at, parent, what, why))

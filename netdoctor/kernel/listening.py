@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from netdoctor.facts.balanced import KIND, of_address, of_mark
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.sockets import Socket
+from netdoctor.kernel.packet import Ip
 from netdoctor.kernel.sysctls import number
 
 
@@ -41,3 +43,10 @@ def takes(item: Socket, address: str) -> bool:
 def full(item: Socket) -> bool:
     """sk_acceptq_is_full(): no more connections are let in until the program accepts some."""
     return item.proto == "tcp" and item.queued > item.backlog
+
+
+def balanced(ns: Namespace, proto: str, packet: Ip) -> str | None:
+    """The service of IPVS that takes the packet before any socket does, in words (ip_vs_in_hook(), at LOCAL_IN)."""
+    details = {each.detail for each in ns.rulesets() if each.kind == KIND}
+    meant = (of_mark(packet.mark), *(of_address(proto, packet.dst, port) for port in (packet.dport, 0)))
+    return next((words for words in meant if words in details), None)

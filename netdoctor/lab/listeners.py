@@ -19,7 +19,7 @@ from pathlib import Path
 from netdoctor.lab.netns import FOLDER
 
 PROGRAM = str(Path(__file__).with_name("talk.py"))
-_PATIENCE = 5.0
+_PATIENCE = 20.0
 
 
 def command(namespace: str, action: str, words: Sequence[str]) -> list[str]:

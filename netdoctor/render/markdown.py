@@ -73,7 +73,8 @@ def _question(report: Report) -> str:
         parts += [f"interface {code(end.interface)}"] if end.interface else []
         parts += [f"namespace {code(end.namespace.name)}"] if end.namespace else []
         parts += [f"host {code(end.host)}"] if end.host else []
-        rows.append(f"- {word} {', '.join(parts)}" + (f" ({plain(end.note)})" if end.note else ""))
+        told = f" {plain(f'({end.note})')}" if end.note else ""
+        rows.append(f"- {word} {', '.join(parts)}{told}")
     question = report.question
     size = f", {question.size} bytes" if question.size else ""
     flag = ", don't fragment" if question.df else ""

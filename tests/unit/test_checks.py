@@ -34,7 +34,6 @@ NO_FAILURE = {"Ending", "Answered", "LeavesHost", "NotModelled"}
 #: No fixture names these yet, each for its reason. A code that gets one must be struck from the list.
 WITHOUT_FIXTURE = {
     "ENV001": "explains what real packets met and the walk did not, so that no recorded facts lead to it",
-    "LNK008": "needs a dummy device, which not every kernel has",
     "BRG010": "needs bridge VLAN filtering, which not every kernel has",
     "CTK006": "the limit is the machine's, and no fixture may change that or fill a table of its size",
     "VXL016": "the flag shows only on marked packets, which a ping is not",

@@ -10,7 +10,17 @@ import pytest
 from netdoctor.facts.connections import Entry
 from netdoctor.facts.firewall import FirewallText
 from netdoctor.facts.host import NamespaceFacts
-from netdoctor.facts.links import IFF_BROADCAST, IFF_LOWER_UP, IFF_NOARP, IFF_UP, Link, Macvlan, Vxlan
+from netdoctor.facts.links import (
+    IFF_BROADCAST,
+    IFF_LOWER_UP,
+    IFF_NOARP,
+    IFF_UP,
+    Ipvlan,
+    Link,
+    Macvlan,
+    Vlan,
+    Vxlan,
+)
 from netdoctor.facts.overlay import Draft
 from netdoctor.facts.records import (
     RTNH_F_LINKDOWN,
@@ -55,6 +65,7 @@ from netdoctor.fix.macvlan import AddMacvlan, AddMacvlanSource
 from netdoctor.fix.masquerade import Masquerade
 from netdoctor.fix.move import Arrive, Leave, Rewire
 from netdoctor.fix.ports import LeaveBridge, ProxyArpOff
+from netdoctor.fix.stacked import DeleteLink, Enslave, MonitorBond, RetagVlan, SetActiveSlave, SetIpvlan
 from netdoctor.fix.vxlan import AddRemote, CreateVxlan, RecreateVxlan, ReplaceRemote, SetVxlan
 from tests.unit.networks import NUD_NOARP, NUD_PERMANENT, Ns
 
@@ -202,6 +213,36 @@ ROWS: list[tuple[Change, str, Facts]] = [
         f"ip -n n link add vx9 address {MAC} mtu 1450 type vxlan id 7 local 192.0.2.1 dstport 4789 nolearning\n"
         "ip -n n link set dev vx9 up",
         lambda f: NEW_VXLAN in f.links,
+    ),
+    (
+        RetagVlan(1, ETH0, "eth9", Vlan(20, 0x88A8), MAC),
+        "ip -n n link del dev eth0\n"
+        f"ip -n n link add link eth9 name eth0 address {MAC} mtu 1500 type vlan protocol 802.1ad id 20\n"
+        "ip -n n addr add 10.0.0.1/24 dev eth0\n"
+        "ip -n n link set dev eth0 up\n"
+        "ip -n n route add 10.9.0.0/16 via 10.0.0.9 dev eth0",
+        lambda f: link(f, ETH0).vlan == Vlan(20, 0x88A8),
+    ),
+    (DeleteLink(1, TAP0), "ip -n n link del dev tap0", lambda f: all(item.index != TAP0 for item in f.links)),
+    (
+        SetIpvlan(1, MV0, Ipvlan("l3", "bridge")),
+        "ip -n n link set dev mv0 type ipvlan mode l3 bridge",
+        lambda f: link(f, MV0).ipvlan == Ipvlan("l3", "bridge"),
+    ),
+    (
+        SetActiveSlave(1, MV0, ETH1),
+        "ip -n n link set dev mv0 type bond active_slave eth1",
+        lambda f: bool((b := link(f, MV0).bond) and b.active == ETH1),
+    ),
+    (
+        Enslave(1, ETH0, BR0),
+        "ip -n n link set dev eth0 down\nip -n n link set dev eth0 master br0",
+        lambda f: link(f, ETH0).master == BR0 and link(f, ETH0).slave_kind == "bond",
+    ),
+    (
+        MonitorBond(1, MV0),
+        "ip -n n link set dev mv0 type bond miimon 100",
+        lambda f: bool((b := link(f, MV0).bond) and b.miimon == 100),
     ),
     (CarrierOn(1, TAP0), "", lambda f: link(f, TAP0).carrier and not marked(f)),
     (

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Callable, Iterable
 
 from netdoctor.collect.access import Access
-from netdoctor.collect.rulesets import bpf, queues, tc, xfrm
+from netdoctor.collect.rulesets import bpf, ipvs, queues, tc, xfrm
 from netdoctor.facts.host import Missing, NamespaceId
 from netdoctor.facts.records import Ruleset
 
@@ -18,6 +18,7 @@ READERS: tuple[tuple[str, Reader], ...] = (
     ("IPsec policies", xfrm.read),
     ("BPF programs on devices", bpf.read),
     ("programs at packet queues", queues.read),
+    ("virtual services of IPVS", ipvs.read),
 )
 
 #: What a kernel answers that is built without the subsystem: nothing of it can be loaded.

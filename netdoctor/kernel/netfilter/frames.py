@@ -162,12 +162,7 @@ def seen_frame(frame: Frame, passing: Passing, connection: Connection | None = N
         seen = iphook.seen_of(payload, with_macs, connection)
         return replace(seen, pkttype=frame.pkttype, uid=None, gid=None, socket=False)
     assert isinstance(payload, Arp)
-    return Seen(
-        iif=passing.iif,
-        oif=passing.oif,
-        physin=passing.physin,
-        physout=passing.physout,
-        bridged=passing.bridged,
+    return passing.seen(
         src=payload.sip,
         dst=payload.tip,
         proto=0,

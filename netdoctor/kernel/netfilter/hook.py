@@ -6,6 +6,8 @@ side, and an accept ends only its own chain. NAT chains are asked by nf_nat once
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
@@ -45,6 +47,21 @@ class Passing(Record, frozen=True):
     smac: str = ""
     dmac: str = ""
 
+    def seen(self, **fields: Any) -> Seen:
+        """What rules at this hook see: its devices, and what `fields` say of the packet."""
+        ports = (self.physin, self.physout, None, None)
+        return Seen(self.iif, self.oif, *ports, self.bridged, **fields)
+
+
+class _At(NamedTuple):
+    """Where a packet meets chains: the hook of a namespace, on a walk."""
+
+    walk: Walk
+    ns: Namespace
+    place: Place
+    passing: Passing
+    rules: Ruleset
+
 
 def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) -> tuple[Ip, int] | None:
     """Take the packet through a hook; returns it as it leaves and its last step, or None where it ended."""
@@ -60,13 +77,14 @@ def pass_hook(walk: Walk, at: Place, packet: Ip, passing: Passing, step: int) ->
         events.append((CONNTRACK, None, None))
     if passing.hook in NAT_PRIORITY:
         events.append((NAT_PRIORITY[passing.hook], None, None))
+    here = _At(walk, ns, at, passing, rules)
     for priority, base, where in sorted(events, key=lambda event: event[0]):
         if base is not None and where is not None:
-            gone = _filter(walk, ns, at, packet, passing, rules, base, where, step)
+            gone = _filter(here, packet, base, where, step)
         elif priority == CONNTRACK:
             gone = track(walk, ns, at, packet, step)
         else:
-            gone = _nat(walk, ns, at, packet, passing, rules, natted, step)
+            gone = _nat(here, packet, natted, step)
         if gone is None:
             return None
         packet, step = gone
@@ -109,27 +127,19 @@ def connection_of(walk: Walk, at: Place, packet: Ip) -> Connection | None:
     return walk.connections[at.inode][packet.ct.entry]
 
 
-def _nat(
-    walk: Walk,
-    ns: Namespace,
-    at: Place,
-    packet: Ip,
-    passing: Passing,
-    rules: Ruleset,
-    chains: list[tuple[Base, Where]],
-    step: int,
-) -> tuple[Ip, int] | None:
+def _nat(here: _At, packet: Ip, chains: list[tuple[Base, Where]], step: int) -> tuple[Ip, int] | None:
     """nf_nat_inet_fn(): ask the chains for a new connection, then rewrite as the connection says."""
+    walk, ns, at, passing, _ = here
     connection, ct = connection_of(walk, at, packet), packet.ct
     if connection is None or ct is None:
         return packet, step
     manip = MANIP[passing.hook]
     if ct.state == "NEW" and not ct.replying and manip not in connection.decided:
         for base, where in chains:
-            result = _run(walk, ns, at, packet, passing, rules, base, where, step)
-            step = _noted(walk, at, packet, passing, where, result, step)
+            result = _run(here, packet, base, where, step)
+            step = _noted(here, packet, where, result, step)
             if result.verdict != "accept":
-                _drop(walk, at, packet, passing, where, result, step)
+                _drop(here, packet, where, result, step)
                 return None
             # What a NAT chain notes on the packet stays: kube-proxy marks there what it masquerades later.
             packet = replace(packet, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos)
@@ -138,7 +148,7 @@ def _nat(
                 address, port = nat.target(walk, ns, at, packet, passing, result.translate)
                 if address is None and result.translate.kind in ("masquerade", "redirect"):
                     # nf_nat_masquerade_ipv4(), nf_nat_redirect_ipv4(): no address to give means NF_DROP.
-                    _drop(walk, at, packet, passing, where, result, step)
+                    _drop(here, packet, where, result, step)
                     return None
                 conntrack.bind(connection, manip, address, port)
                 break
@@ -159,25 +169,16 @@ def _nat(
     return changed, walk.step(step, at, "nat", kind.lower(), detail, changed)
 
 
-def _filter(
-    walk: Walk,
-    ns: Namespace,
-    at: Place,
-    packet: Ip,
-    passing: Passing,
-    rules: Ruleset,
-    base: Base,
-    where: Where,
-    step: int,
-) -> tuple[Ip, int] | None:
-    result = _run(walk, ns, at, packet, passing, rules, base, where, step)
-    step = _noted(walk, at, packet, passing, where, result, step)
+def _filter(here: _At, packet: Ip, base: Base, where: Where, step: int) -> tuple[Ip, int] | None:
+    walk, ns, at, passing, _ = here
+    result = _run(here, packet, base, where, step)
+    step = _noted(here, packet, where, result, step)
     if result.verdict == "accept" and pieces.in_pieces(ns, packet, passing.hook, base.priority):
-        rest = _run(walk, ns, at, packet, passing, rules, base, where, step, later=True)
+        rest = _run(here, packet, base, where, step, later=True)
         if rest.verdict != "accept":
-            result, step = rest, _noted(walk, at, packet, passing, where, rest, step)
+            result, step = rest, _noted(here, packet, where, rest, step)
     if result.verdict != "accept":
-        _drop(walk, at, packet, passing, where, result, step)
+        _drop(here, packet, where, result, step)
         return None
     connection = connection_of(walk, at, packet)
     if result.ct_mark is not None and connection is not None:
@@ -192,18 +193,8 @@ def _filter(
     return replace(packet, mark=result.seen.mark, ttl=result.seen.ttl, tos=result.seen.tos), step
 
 
-def _run(
-    walk: Walk,
-    ns: Namespace,
-    at: Place,
-    packet: Ip,
-    passing: Passing,
-    rules: Ruleset,
-    base: Base,
-    where: Where,
-    step: int,
-    later: bool = False,
-) -> Result:
+def _run(here: _At, packet: Ip, base: Base, where: Where, step: int, later: bool = False) -> Result:
+    walk, ns, at, passing, rules = here
     connection = connection_of(walk, at, packet)
     seen = seen_of(packet, passing, connection)
     if not pieces.in_pieces(ns, packet, passing.hook, base.priority):
@@ -237,12 +228,7 @@ def seen_of(packet: Ip, passing: Passing, connection: Connection | None) -> Seen
     owner = packet.owner if socket and packet.owner is not None else (None, None)
     # The old Ethernet header stays readable until the packet is given a new one; what is sent here has none yet.
     macs = packet.macs or (None, None)
-    return Seen(
-        iif=passing.iif,
-        oif=passing.oif,
-        physin=passing.physin,
-        physout=passing.physout,
-        bridged=passing.bridged,
+    return passing.seen(
         src=packet.src,
         dst=packet.dst,
         proto=packet.proto,
@@ -290,7 +276,7 @@ def altered(payload: Ip | Arp, at: Place, hit: Hit, step: int) -> NotModelled:
     return NotModelled(payload.flow, at, step, what, "the rule may send the packet elsewhere, answer it or rewrite it")
 
 
-def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int) -> int:
+def _noted(here: _At, packet: Ip, where: Where, result: Result, step: int) -> int:
     """Record the rules that did something; a chain that is passed by its policy alone is no step.
 
     What merely leads from chain to chain is among the step's facts; which rule ended the packet, its ending tells.
@@ -308,12 +294,12 @@ def _noted(walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, re
     if gone:
         told.append(f"{where.table} {', '.join(hit.place.chain for hit in leading(result.hits)) or where.chain}")
     detail = "; ".join(told) or f"{where.table} {where.chain}"
-    return walk.step(step, at, "netfilter", result.verdict, f"{passing.hook}: {detail}", packet, hits)
+    told_at = f"{here.passing.hook}: {detail}"
+    return here.walk.step(step, here.place, "netfilter", result.verdict, told_at, packet, hits)
 
 
-def _drop(
-    walk: Walk, at: Place, packet: Ip, passing: Passing, where: Where, result: Result, step: int
-) -> None:
+def _drop(here: _At, packet: Ip, where: Where, result: Result, step: int) -> None:
+    walk, _, at, passing, _ = here
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     if result.verdict == "altered":
         walk.end(altered(packet, at, last, step))

@@ -50,6 +50,15 @@ def route_special_default(scene: Scene) -> Commands:
     return [ip(scene.routing_space(), "route", "add", *words)]
 
 
+@change(1)
+def route_into_ifb(scene: Scene) -> Commands:
+    """A device that swallows what nobody redirected to it; down, the kernel takes no route through it."""
+    space = scene.routing_space()
+    state = scene.rng.choice(("up", "up", "down"))
+    made = [ip(space, "link", "add", "ifb9", "type", "ifb"), ip(space, "link", "set", "ifb9", state)]
+    return [*made, ip(space, "route", "add", scene.target(), "dev", "ifb9")]
+
+
 @change(4)
 def route_wrong_device(scene: Scene) -> Commands:
     """A route straight to a device (no gateway), which may be the right one or another."""
