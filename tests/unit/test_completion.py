@@ -26,7 +26,7 @@ from netdoctor.facts.tables import TableHost
 from netdoctor.snapshot import save, take
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 40.0
+PATIENCE = 120.0
 
 
 @pytest.fixture
