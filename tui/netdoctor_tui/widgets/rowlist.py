@@ -27,7 +27,7 @@ class RowList(ScrollView, can_focus=True):
 
     BINDINGS = bound(OWN)
     DEFAULT_CSS = """
-    RowList { height: 1fr; width: 1fr; scrollbar-size: 1 1; overflow-x: hidden; }
+    RowList { height: 1fr; width: 1fr; scrollbar-size: 1 1; scrollbar-gutter: stable; overflow-x: hidden; }
     RowList.-ascii { scrollbar-size: 0 0; }
     """
 
