@@ -33,6 +33,7 @@ test-vm: tools venv
 	@missing=''; \
 	command -v qemu-system-x86_64 >/dev/null || missing="$$missing qemu-system-x86"; \
 	command -v busybox >/dev/null || missing="$$missing busybox-static"; \
+	command -v wg >/dev/null || missing="$$missing wireguard-tools"; \
 	ls /boot/vmlinuz-*-amd64 >/dev/null 2>&1 || missing="$$missing linux-image-amd64"; \
 	[ -z "$$missing" ] || $(call apt,$$missing)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check virtme-ng

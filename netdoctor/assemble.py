@@ -30,7 +30,7 @@ from netdoctor.report import (
     StepPart,
     Verdict,
 )
-from netdoctor.wording import said, slug
+from netdoctor.wording import said, slug, tunnelled
 
 
 def cause_part(
@@ -160,9 +160,9 @@ def packet_part(carries: Frame | Ip | Arp) -> PacketPart:
     payload = frame.payload if frame is not None else carries
     outer = None
     while isinstance(payload, Ip) and payload.inner is not None:
-        outer = f"{payload.src} > {payload.dst} VXLAN VNI {payload.vni} port {payload.dport}"
+        outer = f"{payload.src} > {payload.dst} {tunnelled(payload)}"
         frame, payload = payload.inner, payload.inner.payload
-    source, destination = (frame.src, frame.dst) if frame is not None else (None, None)
+    source, destination = (frame.src or None, frame.dst or None) if frame is not None else (None, None)
     vlan = frame.vlan if frame is not None else None
     if isinstance(payload, Arp):
         word = "arp request" if payload.request else "arp reply"

@@ -8,6 +8,7 @@ from netdoctor.kernel.packet import Arp, Ip
 from netdoctor.kernel.topology import link_at, named, owners
 from netdoctor.kernel.walk import Walk
 from netdoctor.report import MissingPart
+from netdoctor.wording import tunnelled
 
 
 def left(walk: Walk, ending: LeavesHost) -> MissingPart:
@@ -55,4 +56,4 @@ def _sent_as(packet: Ip | None, hop: str | None) -> str:
     to = f" to {packet.dst}" if hop != packet.dst else ""
     if packet.inner is None:
         return f"{to} via {hop}" if to and hop else to
-    return f"{to} in VXLAN VNI {packet.vni}, as UDP port {packet.dport} to {packet.dst}"
+    return f"{to} in {tunnelled(packet)}, to {packet.dst}"

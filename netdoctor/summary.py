@@ -56,7 +56,7 @@ def _fate(question: Question, first: Cause, ending: Ending | None) -> str:
         isinstance(ending, RuleDropped)
         and ending.reject
         and isinstance(ending.packet, Ip)
-        and ending.packet.vni is None
+        and ending.packet.inner is None
     ):
         # Whoever waits for the answer hears nothing of what its sender is told.
         seen = f"; {refusal(ending.reject, ending.packet.proto)}" if first.leg == "request" else ""

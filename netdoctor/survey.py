@@ -10,7 +10,7 @@ from netdoctor.facts.host import Host, Namespace, NamespaceId
 from netdoctor.facts.links import Link
 from netdoctor.hostmap import SCHEMA, STACKED, HostMap, Joint, MapDevice, MapEdge, MapNamespace
 from netdoctor.kernel.packet import Place
-from netdoctor.kernel.topology import far_vteps, lower_of
+from netdoctor.kernel.topology import TUNNELS, far_peers, far_tunnels, far_vteps, lower_of
 from netdoctor.kernel.transmit import has_carrier
 from netdoctor.kernel.walk import Walk
 from netdoctor.pathgraph import kind_of, node_id
@@ -76,6 +76,9 @@ def _notes(link: Link, carrier: bool) -> Iterator[str]:
         remote = f", group {link.vxlan.group}" if link.vxlan.group else ""
         local = f", local {link.vxlan.local}" if link.vxlan.local else ""
         yield f"VNI {link.vxlan.vni}, port {link.vxlan.port}{local}{remote}"
+    if link.tunnel is not None:
+        local = f"local {link.tunnel.local}, " if link.tunnel.local else ""
+        yield f"{local}remote {link.tunnel.remote or 'any'}"
     if link.macvlan is not None:
         yield f"mode {link.macvlan.mode}"
     if link.ipvlan is not None:
@@ -103,6 +106,9 @@ def _edges(host: Host, entry: NamespaceId, ns: Namespace) -> Iterator[MapEdge]:
                 yield _edge(at, lower, "pair", "")
             elif link.kind in STACKED:
                 yield _edge(at, lower, "underlay" if link.kind == "vxlan" else "parent", link.kind or "")
+        ends = far_tunnels(host, at, link) if link.kind in TUNNELS else []
+        for far in ends or (far_peers(host, at) if link.kind == "wireguard" else ()):
+            yield _edge(at, far, "tunnel", link.kind or "")
         if link.kind == "vxlan" and link.vxlan is not None:
             for far in far_vteps(host, at, link):
                 yield _edge(at, far, "tunnel", f"VNI {link.vxlan.vni}")

@@ -53,8 +53,8 @@ def planned(
     inodes = dict.fromkeys([source.inode, *_visited(walks)])
     if destination.inode is not None:
         inodes[destination.inode] = None
-    outer = {packet.dport for packet in _packets(walks) if packet.vni is not None}
-    sent = (packet for packet in _packets(walks) if packet.flow.leg == "request" and packet.vni is None)
+    outer = {packet.dport for packet in _packets(walks) if packet.inner is not None}
+    sent = (packet for packet in _packets(walks) if packet.flow.leg == "request" and packet.inner is None)
     inner = {packet.dport for packet in sent if packet.proto == IPPROTO_UDP}
     return Plan(
         ping,

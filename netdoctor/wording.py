@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netdoctor.kernel import endings as e
-from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_UDP
+from netdoctor.kernel.packet import IPPROTO_ICMP, IPPROTO_UDP, Ip
 
 #: What a bridge's refusal is called by `NotForwardedByBridge.why`.
 BRIDGE_WORDS = {
@@ -39,6 +39,28 @@ VXLAN_WORDS = {
     "no-route": "there is no route to the remote",
 }
 
+TUNNEL_WORDS = {
+    "no-route": "there is no route to the tunnel's remote",
+    "local-address": "the tunnel's local address is gone",
+    "loop": "the way to the remote leads into the tunnel itself",
+    "no-remote": "the tunnel has no remote to send to",
+    "protocol": "the tunnel does not carry this protocol",
+    "no-device": "no tunnel has these addresses and this key",
+    "down": "the tunnel that would take it is down",
+    "own-lladdr": "the inner source is the tunnel's own lladdr",
+    "flags": "the tunnel wants other GRE flags",
+}
+
+WG_WORDS = {
+    "no-peer": "no peer's allowed IPs cover the destination",
+    "no-endpoint": "the peer's endpoint is not known",
+    "port-closed": "no WireGuard device listens on that UDP port",
+    "down": "the WireGuard device is down",
+    "key": "it is encrypted for another key than the device has",
+    "unknown-peer": "the device has no peer with the sender's key",
+    "source": "the inner source is not among the peer's allowed IPs",
+}
+
 BOND_WORDS = {
     "no-active-slave": "the bond has no slave that may send",
     "inactive-slave": "the bond takes nothing from an inactive slave",
@@ -66,6 +88,10 @@ _WORDS: dict[type[e.Ending], Callable[[Any], str]] = {
     e.NoVtep: lambda end: f"no remote is known for {end.lladdr}",
     e.VxlanRefused: lambda end: VXLAN_WORDS.get(end.why, end.why),
     e.VxlanNotSent: lambda end: VXLAN_WORDS.get(end.why, end.why),
+    e.TunnelNotSent: lambda end: TUNNEL_WORDS.get(end.why, end.why),
+    e.TunnelRefused: lambda end: TUNNEL_WORDS.get(end.why, end.why),
+    e.WgNotSent: lambda end: WG_WORDS.get(end.why, end.why),
+    e.WgRefused: lambda end: WG_WORDS.get(end.why, end.why),
     e.MacvlanKept: lambda end: f"macvlan hands it to nobody ({end.why})",
     e.IpvlanKept: lambda end: f"ipvlan hands it to nobody ({end.why})",
     e.BondKept: lambda end: BOND_WORDS[end.why],
@@ -97,6 +123,15 @@ def _dropped(end: e.RuleDropped) -> str:
     if end.number is None:
         return f"the policy of {where} drops it"
     return f"rule {end.number} of {where} {'rejects' if end.reject else 'drops'} it: {end.text}"
+
+
+def tunnelled(packet: Ip) -> str:
+    """What a tunnel's outer packet is, in a few words."""
+    if packet.tunnel in ("vxlan", "geneve"):
+        return f"{'VXLAN' if packet.tunnel == 'vxlan' else 'Geneve'} VNI {packet.vni} port {packet.dport}"
+    if packet.proto == IPPROTO_UDP:
+        return f"{packet.tunnel} UDP port {packet.dport}"
+    return f"{packet.tunnel}{f' key {packet.key}' if packet.key is not None else ''} (IP protocol {packet.proto})"
 
 
 #: REJECT's answer → what ping(8) prints (iputils pr_icmph()) and what connect(2) fails with (icmp_err_convert[] in

@@ -75,12 +75,12 @@ def allowed(end: RuleDropped) -> Allowed:
     if isinstance(end.packet, Arp):
         return Allowed(end.packet.sip, end.packet.tip, arp=True)
     packet, ip = end.packet, end.family in ("ip", "inet")
-    if packet.proto == IPPROTO_ICMP or packet.vni is not None:
+    if packet.proto == IPPROTO_ICMP or packet.inner is not None:
         # A VTEP sends answers to the same port as requests, and takes the source port from a hash.
         dport, sport = packet.dport or None, None
     else:
         dport, sport = (None, packet.sport) if end.flow.leg == "reply" else (packet.dport, None)
-    known = end.flow.leg == "reply" and end.state == "ESTABLISHED" and ip and packet.vni is None
+    known = end.flow.leg == "reply" and end.state == "ESTABLISHED" and ip and packet.inner is None
     return Allowed(packet.src, packet.dst, packet.proto, dport, sport, known)
 
 
@@ -88,7 +88,7 @@ def answer(end: RuleDropped) -> Allowed:
     """What comes back."""
     there = allowed(end)
     back = replace(there, src=there.dst, dst=there.src)
-    if isinstance(end.packet, Ip) and end.packet.vni is not None:
+    if isinstance(end.packet, Ip) and end.packet.inner is not None:
         return back
     tracked = end.state == "NEW" and end.family in ("ip", "inet")
     return replace(back, dport=there.sport, sport=there.dport, established=tracked)

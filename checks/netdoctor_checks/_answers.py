@@ -30,7 +30,7 @@ def meets_answers(case: Case, end: RuleDropped) -> bool:
         end.hook == "forward"
         and isinstance(packet, Ip)
         and end.family in ("ip", "inet")
-        and packet.vni is None
+        and packet.inner is None
     ):
         passing = _back(case, end)
         if passing is not None:

@@ -21,9 +21,10 @@ from netdoctor.kernel.endings import (
     NotForwardedByBridge,
     TtlExceeded,
 )
-from netdoctor.kernel.packet import Place
+from netdoctor.kernel.packet import Frame, Ip, Place
 from netdoctor_checks._daemons import missing_here, written_again
 from netdoctor_checks._detours import Detour, detours, words
+from netdoctor_checks._iptunnels import by_next_hop, entered
 from netdoctor_checks._wiring import destination, owned_nearby, sending_route, sought, tunnelled
 
 Missed = NeighbourUnresolved | ArpNotAnswered | NotForMe | NotForwardedByBridge
@@ -44,6 +45,8 @@ class Strayed(NamedTuple):
 def strayed(case: Case, end: Astray) -> Strayed | None:
     """The route that led the packet to where it ended; None where its next hop was found as the route says."""
     if isinstance(end, Missed):
+        if (inside := _into_tunnel(case, end)) is not None:
+            return inside
         hop, sent = sought(case, end), sending_route(case, end.step)
         if hop is None or sent is None or sent[0] != hop.at or tunnelled(case, end):
             return None
@@ -59,6 +62,20 @@ def strayed(case: Case, end: Astray) -> Strayed | None:
     hops, _ = fib.route_nexthops(case.ns(at), route)
     gateway = next((hop.gateway for hop in hops if hop.oif == at.ifindex), None)
     return Strayed(at, route, gateway, destination(case, end), 3, own_device)
+
+
+def _into_tunnel(case: Case, end: Missed) -> Strayed | None:
+    """The route whose next hop is a tunnel's remote, where nobody near the tunnel's node has that address."""
+    one = entered(case, end)
+    hop, step = sought(case, end), case.walk.steps[one[1]] if one is not None else None
+    if one is None or step is None or not by_next_hop(one[0]) or hop is None:
+        return None
+    sent = sending_route(case, step.parent)
+    outer = destination(case, end)
+    inner = step.carries.payload if isinstance(step.carries, Frame) else step.carries
+    if sent is None or not isinstance(inner, Ip) or hop.address != outer or owned_nearby(case, hop):
+        return None
+    return Strayed(*sent, outer if outer != inner.dst else None, inner.dst, 2, True)
 
 
 def useful(case: Case, found: Strayed, same_device: bool) -> list[Detour]:

@@ -18,6 +18,7 @@ from netdoctor.kernel import fib
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._down import bring_up, is_down
 from netdoctor_checks._routes import ways
+from netdoctor_checks._tunnels import tunnel_ways
 
 #: Candidates walked for one finding.
 MAX_TRIED = 12
@@ -68,7 +69,7 @@ def _candidates(case: Case, at: Place, route: Route, destination: str) -> Iterat
             if way.prefixlen:
                 yield Fix(f"add the route {words(case, at, way)}", (AddRoute(inode, way),))
     yield from _removals(case, at, route)
-    for way in ways(case, inode, destination):
+    for way in (*tunnel_ways(case, inode, destination, None, down=True), *ways(case, inode, destination)):
         if way.nexthops == route.nexthops:
             continue
         down = [

@@ -18,8 +18,10 @@ from netdoctor.kernel.endings import (
     NoCarrier,
     NoRoute,
     NotForwardedByBridge,
+    TunnelRefused,
     VxlanNotSent,
     VxlanRefused,
+    WgRefused,
 )
 from netdoctor.kernel.packet import Place
 from netdoctor_checks._hop import way
@@ -40,6 +42,8 @@ def at_the_end(case: Case, end: Ending) -> list[Place]:
         named = [end.at, end.peer, *_ports_down(case, end.at)]
     elif isinstance(end, NotForwardedByBridge) and end.why == "state":
         named = [end.bridge, end.at, case.peer(end.at)]
+    elif isinstance(end, TunnelRefused | WgRefused) and end.why == "down":
+        named = [end.device]
     elif isinstance(end, VxlanRefused) and end.why in ("port-closed", "device-down"):
         port = end.packet.dport
         named = [

@@ -79,7 +79,7 @@ def packet(end: RuleDropped) -> str:
         kind = "request" if end.packet.request else "reply"
         return f"the ARP {kind} from {end.packet.sip} for {end.packet.tip}"
     one, back = end.packet, end.flow.leg == "reply"
-    if one.vni is not None:
+    if one.inner is not None:
         return f"VXLAN packets from {one.src} to {one.dst}"
     if one.proto == IPPROTO_ICMP:
         return f"echo {'replies' if back else 'requests'} from {one.src} to {one.dst}"

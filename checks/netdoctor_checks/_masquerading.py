@@ -59,7 +59,7 @@ def _ways(case: Case, hairpin: bool) -> Iterator[tuple[Place, Ip]]:
             not isinstance(packet, Ip)
             or packet.flow.leg != "request"
             or packet.flow.arp
-            or packet.vni is not None
+            or packet.inner is not None
         ):
             continue
         if (step.stage, step.action) == ("route", "forward"):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from netdoctor.case import Case
 from netdoctor.check import Finding, Proof
+from netdoctor.facts.host import Namespace
+from netdoctor.facts.records import Route
 from netdoctor.fix.change import Fix, applied
 from netdoctor.fix.layer3 import AddRoute
 from netdoctor.kernel.endings import NoRoute
@@ -27,10 +29,20 @@ def refused(case: Case, end: NoRoute, kind: str, explanation: str) -> Iterator[F
         Proof(f"the route is of type {kind}", case.ip(end.at, "route", "show", *words)),
         Proof("it is the one that decides", case.ip(end.at, "route", "get", *_question(case, end))),
     )
+    if _closes_vrf(ns, route):
+        why = f"{explanation} It closes the table of a VRF, as it should: no other table is asked after it."
+        yield Finding(title, why, at, evidence)
+        return
     without = removal(case, at.inode, route)
     added = [] if is_block(ns, route) else [*additions(case, at.inode, end.destination, end.source)]
     for fix in [without, *added] if _enough(case, end, without, added) else [*added, without]:
         yield Finding(title, explanation, at, evidence, fix)
+
+
+def _closes_vrf(ns: Namespace, route: Route) -> bool:
+    """The last resort in the table of a VRF: without it packets would fall through to the main table."""
+    tables = [link.vrf.table for link in ns.links_of_kind("vrf") if link.vrf is not None]
+    return not route.prefixlen and route.table in tables
 
 
 def _enough(case: Case, end: NoRoute, without: Fix, added: list[Fix]) -> bool:

@@ -53,7 +53,7 @@ def _unknown_answer(case: Case, end: RuleDropped) -> bool:
     """A reply, and a rule that is not about replies; the namespace's own output is its own affair."""
     aimed = "echo-reply" in end.text or "icmp-type 0" in end.text or end.reject is not None
     own = end.hook == "output" and end.number is not None
-    own |= isinstance(end.packet, Ip) and end.packet.vni is not None
+    own |= isinstance(end.packet, Ip) and end.packet.inner is not None
     return (
         end.flow.leg == "reply"
         and isinstance(end.packet, Ip)
@@ -107,7 +107,7 @@ def endpoint(case: Case, end: RuleDropped) -> str | None:
     """`source` or `destination` where the rule is in a container of that end, not in one that others live behind."""
     ns = case.ns(end.at)
     devices = [link for link in ns.links() if not link.loopback]
-    outer = isinstance(end.packet, Ip) and end.packet.vni is not None
+    outer = isinstance(end.packet, Ip) and end.packet.inner is not None
     if outer or ns.id.is_host or len(devices) > 2 or any(link.kind == "bridge" for link in devices):
         return None
     if end.hook not in ("input", "output") and len(devices) > 1:

@@ -49,7 +49,7 @@ def _looped(case: Case, end: Ending) -> FdbEntry | None:
 
 def asked(end: Ending) -> Asker | None:
     """The neighbour resolution inside the overlay that an ending belongs to."""
-    if isinstance(end, NeighbourUnresolved) and end.packet.vni is None and end.flow.asker is None:
+    if isinstance(end, NeighbourUnresolved) and end.packet.inner is None and end.flow.asker is None:
         return end.asker
     return end.flow.asker
 

@@ -92,11 +92,11 @@ def owned_nearby(case: Case, hop: Sought) -> bool:
 
 
 def tunnelled(case: Case, end: Apart) -> bool:
-    """Tell whether it is a VXLAN device, or the outer packet of one, that seeks the next hop."""
+    """Tell whether it is a VXLAN device, or the outer packet of a tunnel, that seeks the next hop."""
     hop = sought(case, end)
     link = case.link(hop.at) if hop is not None else None
     outer = next(
-        (taken.carries.vni for taken in own_steps(case, end.step) if isinstance(taken.carries, Ip)), None
+        (taken.carries.inner for taken in own_steps(case, end.step) if isinstance(taken.carries, Ip)), None
     )
     return outer is not None or (link is not None and link.kind == "vxlan")
 

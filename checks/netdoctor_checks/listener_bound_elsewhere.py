@@ -33,7 +33,7 @@ def listener_bound_elsewhere(end: NotListening, case: Case) -> Finding | None:
     ## Often taken for
     A firewall or a broken port mapping, because the program runs and answers from inside.
     """
-    if not end.near or end.full is not None:
+    if not end.near or end.full is not None or end.packet.inner is not None:
         return None
     here, port, to = case.label(end.at), port_name(end), bound(case, end.at, end.near)
     return Finding(

@@ -33,7 +33,7 @@ def nothing_listens(end: NotListening, case: Case) -> Finding | None:
     A firewall: a REJECT with tcp-reset looks the same to the sender, a DROP does not (it times out). A crashed pod
     whose address still stands in the Service's endpoints.
     """
-    if end.near or end.full is not None:
+    if end.near or end.full is not None or end.packet.inner is not None:
         return None
     here, port = case.label(end.at), port_name(end)
     return Finding(

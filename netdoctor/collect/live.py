@@ -99,6 +99,11 @@ class LiveHost:
         """Return the ids of the processes seen in a namespace."""
         return self._search.processes().get(inode, [])
 
+    def strangers(self, device: str) -> list[int]:
+        """Return the ids of the processes in namespaces that have no device of that name."""
+        known = ((self.namespace(inode), pids) for inode, pids in self._search.processes().items())
+        return [pid for ns, pids in known if ns is not None and ns.link_named(device) is None for pid in pids]
+
     @property
     def unplaced(self) -> tuple[Container, ...]:
         """See `Host.unplaced`."""

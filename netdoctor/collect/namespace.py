@@ -11,10 +11,11 @@ import errno
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from ipaddress import ip_address
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from netdoctor.collect import requests, sysctls
-from netdoctor.collect.access import Access, Pool
+from netdoctor.collect.access import Access
+from netdoctor.collect.behind import Behind
 from netdoctor.collect.conntrack import read_all_connections, read_connections
 from netdoctor.collect.decode import links as decode_links
 from netdoctor.collect.decode import records as decode
@@ -22,6 +23,7 @@ from netdoctor.collect.fib import Fib
 from netdoctor.collect.firewall import read_ipsets, read_whole_firewall
 from netdoctor.collect.firewall.live import LiveFirewall
 from netdoctor.collect.netlink import Dump
+from netdoctor.collect.owner import Owner
 from netdoctor.collect.processes import Holders
 from netdoctor.collect.rulesets import read_rulesets
 from netdoctor.collect.sockets import read_sockets
@@ -44,29 +46,12 @@ from netdoctor.facts.records import (
 )
 from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import plain_end
+from netdoctor.facts.wireguard import WireGuard
 
 T = TypeVar("T")
 
 #: What a kernel answers that lacks a table (no IPv6, no nexthop objects, no VLAN filtering): there is nothing in it.
 NO_SUCH_TABLE = (errno.EOPNOTSUPP, errno.EAFNOSUPPORT, errno.ENOENT, errno.EINVAL)
-
-
-class Owner(Protocol):
-    """What a namespace needs of its host."""
-
-    pool: Pool
-
-    def note(self, missing: Missing) -> None:
-        """Remember something that could not be seen."""
-
-    def note_failure(self, what: str, error: OSError) -> None:
-        """Remember that `what` could not be read, because of `error`."""
-
-    def resolve(self, namespace: NamespaceId, nsid: int) -> int | None:
-        """Return the inode that `nsid` stands for in `namespace`."""
-
-    def processes(self, inode: int) -> list[int]:
-        """Return the ids of the processes seen in a namespace."""
 
 
 class LiveNamespace:
@@ -336,7 +321,19 @@ class LiveNamespace:
 
     @cached_property
     def _holders(self) -> Holders:
-        return Holders(self._host.processes(self._id.inode))
+        return Holders(self._host.processes(self._id.inode), self._host.strangers)
+
+    def reader(self, ifindex: int) -> Process | None:
+        """See `Namespace.reader`."""
+        return self._behind.reader(ifindex)
+
+    def wireguard(self, ifindex: int) -> WireGuard | None:
+        """See `Namespace.wireguard`."""
+        return self._behind.wireguard(ifindex)
+
+    @cached_property
+    def _behind(self) -> Behind:
+        return Behind(self, self._host, self._access, self._holders)
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""
@@ -385,6 +382,8 @@ class LiveNamespace:
             ipsets=self.ipsets(),
             sockets=self._holders.told(self.sockets()),
             connections=self._noted("tracked connections", read_all_connections),
+            readers=self._behind.readers(),
+            wireguards=self._behind.wireguards(),
             sysctls={name: value for name, value in values.items() if value is not None},
             nsids=self._nsids(),
         )

@@ -1,12 +1,13 @@
-"""Who holds a socket: the processes of a namespace, looked through when a socket is to be shown."""
+"""Who holds a socket or a TUN device: processes, looked through when one is to be shown."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -22,13 +23,31 @@ _SOCKET = re.compile(r"socket:\[(\d+)\]")
 class Holders:
     """Who of the processes given has which socket open; nothing is read before the first question."""
 
-    def __init__(self, pids: Iterable[int]) -> None:
+    def __init__(self, pids: Iterable[int], strangers: Callable[[str], Iterable[int]]) -> None:
         self._pids = pids
+        self._strangers = strangers
 
     def of(self, item: Socket) -> Process | None:
         """Return a process that has the socket open, or None where none is seen."""
         pid = self._by_inode.get(item.inode)
         return described(pid) if pid is not None else None
+
+    def behind(self, device: str) -> Process | None:
+        """Return the process that has a TUN or TAP device of that name open (proc(5), fdinfo/).
+
+        A descriptor may be with a process of a namespace that has no such device: it is told where it is one alone.
+        """
+        near = self._tuns.get(device, ())
+        pids = near or tuple(pid for pid in self._strangers(device) if device in _tuns(pid))
+        return described(pids[0]) if near or len(pids) == 1 else None
+
+    @cached_property
+    def _tuns(self) -> dict[str, tuple[int, ...]]:
+        found: dict[str, tuple[int, ...]] = {}
+        for pid in sorted(self._pids):
+            for device in _tuns(pid):
+                found[device] = (*found.get(device, ()), pid)
+        return found
 
     def told(self, items: tuple[Socket, ...] | None) -> tuple[Socket, ...] | None:
         """Return sockets with their holders, for a record; None where there are no facts."""
@@ -53,6 +72,19 @@ def _sockets(folder: str) -> Iterator[int]:
         with suppress(OSError):  # closed meanwhile
             if held := _SOCKET.fullmatch(os.readlink(f"{folder}/{number}")):
                 yield int(held[1])
+
+
+def _tuns(pid: int) -> Iterator[str]:
+    """The TUN and TAP devices that a process has open: `iff:` in fdinfo (tun_chr_show_fdinfo())."""
+    try:
+        numbers = os.listdir(f"/proc/{pid}/fd")
+    except OSError:
+        return
+    for number in numbers:
+        with suppress(OSError):
+            if os.readlink(f"/proc/{pid}/fd/{number}") == "/dev/net/tun":
+                info = Path(f"/proc/{pid}/fdinfo/{number}").read_text(encoding="utf-8", errors="backslashreplace")
+                yield from (line.split()[-1] for line in info.splitlines() if line.startswith("iff:\t") and line[5:])
 
 
 def described(pid: int) -> Process | None:

@@ -16,7 +16,7 @@ from netdoctor.facts.connections import Entry
 from netdoctor.facts.containers import Container, label_of, made_up
 from netdoctor.facts.firewall import FirewallText, SetText
 from netdoctor.facts.links import Link, Record
-from netdoctor.facts.processes import Process
+from netdoctor.facts.processes import Process, Reader
 from netdoctor.facts.records import (
     Address,
     BridgeVlan,
@@ -28,6 +28,7 @@ from netdoctor.facts.records import (
     Ruleset,
 )
 from netdoctor.facts.sockets import Socket
+from netdoctor.facts.wireguard import WireGuard
 
 #: The kinds of fact of a namespace, in the order a snapshot lists them. Sysctls are asked for by name.
 KINDS = (
@@ -44,6 +45,8 @@ KINDS = (
     "ipsets",
     "sockets",
     "connections",
+    "readers",
+    "wireguards",
 )
 
 
@@ -115,6 +118,8 @@ class NamespaceFacts(Record, frozen=True):
     ipsets: tuple[SetText, ...] = ()
     sockets: tuple[Socket, ...] | None = None
     connections: tuple[Entry, ...] | None = None
+    readers: tuple[Reader, ...] = ()
+    wireguards: tuple[WireGuard, ...] = ()
     sysctls: dict[str, str] = {}
     nsids: dict[int, int] = {}
 
@@ -217,6 +222,12 @@ class Namespace(Protocol):
 
     def holder(self, item: Socket) -> Process | None:
         """A process that has this socket open, or None where none is seen."""
+
+    def reader(self, ifindex: int) -> Process | None:
+        """The process behind a TUN or TAP device, or None where none is seen."""
+
+    def wireguard(self, ifindex: int) -> WireGuard | None:
+        """The keys and peers of a WireGuard device, or None where they cannot be seen."""
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """The tracked connections that packets of `proto` from `src` to `dst` belong to, in either direction."""

@@ -80,6 +80,42 @@ class Vxlan(Record, frozen=True):
     udp_csum: bool = True
 
 
+class Tunnel(Record, frozen=True):
+    """IFLA_INFO_DATA of ipip, sit, gre, gretap (include/uapi/linux/if_tunnel.h) and geneve.
+
+    `link` is an ifindex in the namespace of the underlay, 0 for none; `protocol` what ipip and sit carry (0: any).
+    `ikey` and `okey` are GRE's keys, None for none; `iflags` and `oflags` the flags of its header. `encap` is a further
+    header (FOU, GUE). `df`, `vni` and `port` are geneve's; it has no `local`.
+    """
+
+    local: str | None = None
+    remote: str | None = None
+    link: int = 0
+    protocol: int = 0
+    ttl: int = 0
+    tos: int = 0
+    pmtudisc: bool = False
+    ignore_df: bool = False
+    fwmark: int = 0
+    iflags: int = 0
+    oflags: int = 0
+    ikey: int | None = None
+    okey: int | None = None
+    encap: int = 0
+    vni: int = 0
+    port: int = 0
+    df: int = 0
+    ttl_inherit: bool = False
+    collect_metadata: bool = False
+
+
+class Tun(Record, frozen=True):
+    """IFLA_INFO_DATA of a TUN or TAP device. `mode` is tun or tap; `persist` keeps it without a process behind it."""
+
+    mode: str = "tun"
+    persist: bool = False
+
+
 class Macvlan(Record, frozen=True):
     """IFLA_INFO_DATA of a macvlan. `mode` is one of private, vepa, bridge, passthru, source."""
 
@@ -167,6 +203,8 @@ class Link(Record, frozen=True):
     port: BridgePort | None = None
     vxlan: Vxlan | None = None
     macvlan: Macvlan | None = None
+    tunnel: Tunnel | None = None
+    tun: Tun | None = None
     vlan: Vlan | None = None
     ipvlan: Ipvlan | None = None
     bond: Bond | None = None
@@ -187,6 +225,11 @@ class Link(Record, frozen=True):
     def loopback(self) -> bool:
         """The loopback device of its namespace."""
         return bool(self.flags & IFF_LOOPBACK)
+
+    @property
+    def ethernet(self) -> bool:
+        """Its frames have an Ethernet header (ARPHRD_ETHER, ARPHRD_LOOPBACK); those of a tunnel for IP have none."""
+        return self.arp_type in (1, 772)
 
     @property
     def noarp(self) -> bool:

@@ -28,6 +28,7 @@ from netdoctor.facts.records import (
 )
 from netdoctor.facts.sockets import Socket
 from netdoctor.facts.tables import TableNamespace
+from netdoctor.facts.wireguard import WireGuard
 
 
 class Draft:
@@ -127,6 +128,18 @@ class Draft:
     @ipsets.setter
     def ipsets(self, value: tuple[SetText, ...]) -> None:
         self.replaced["ipsets"] = value
+
+    @property
+    def wireguards(self) -> tuple[WireGuard, ...]:
+        """All WireGuard devices."""
+        kind = (link.index for link in self.base.links_of_kind("wireguard"))
+        return self._get(
+            "wireguards", lambda: tuple(one for index in kind if (one := self.base.wireguard(index)) is not None)
+        )
+
+    @wireguards.setter
+    def wireguards(self, value: tuple[WireGuard, ...]) -> None:
+        self.replaced["wireguards"] = value
 
     def edit_link(self, ifindex: int, **fields: Any) -> None:
         """Replace fields of one device."""
@@ -267,6 +280,14 @@ class LaidOver:
     def holder(self, item: Socket) -> Process | None:
         """See `Namespace.holder`."""
         return self._base.holder(item)
+
+    def reader(self, ifindex: int) -> Process | None:
+        """See `Namespace.reader`."""
+        return self._base.reader(ifindex)
+
+    def wireguard(self, ifindex: int) -> WireGuard | None:
+        """See `Namespace.wireguard`."""
+        return self._of("wireguards").wireguard(ifindex)
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""

@@ -11,3 +11,10 @@ class Process(Record, frozen=True):
     pid: int
     name: str
     command: str | None = None
+
+
+class Reader(Record, frozen=True):
+    """The process behind a TUN or TAP device: what is sent by the device comes to it, and what it writes comes in."""
+
+    ifindex: int
+    process: Process

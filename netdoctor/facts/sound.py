@@ -30,7 +30,8 @@ def _complaints(facts: NamespaceFacts) -> Iterator[str]:
         if link.vlan is not None and not (0 <= link.vlan.vid < 4096 and link.vlan.protocol in VLAN_PROTOCOLS):
             yield f"{link.vlan.vid} of protocol {link.vlan.protocol:#x} is no VLAN"
     for lladdr in _lladdrs(facts):
-        if not _LLADDR.fullmatch(lladdr):
+        # Of a tunnel for IP it is an IP address, as ip-link(8) prints it.
+        if not _LLADDR.fullmatch(lladdr) and any(_bad_prefix(lladdr, 0)):
             yield f"{lladdr[:40]!r} is no link-layer address"
 
 
@@ -49,6 +50,8 @@ def _prefixes(facts: NamespaceFacts) -> Iterator[tuple[str, int]]:
         yield address.local, address.prefixlen
     for route in facts.routes:
         yield route.dst, route.prefixlen
+    for allowed in (item for device in facts.wireguards for peer in device.peers for item in peer.allowed):
+        yield allowed.address, allowed.prefixlen
     for rule in facts.rules:
         for text, prefixlen in ((rule.src, rule.src_len), (rule.dst, rule.dst_len)):
             if text is not None:
@@ -66,6 +69,8 @@ def _addresses(facts: NamespaceFacts) -> Iterator[str]:
         *(item.address for item in facts.sockets or ()),
         *(text for e in facts.connections or () for text in (e.src, e.dst, e.reply_src, e.reply_dst)),
         *(text for link in facts.links if link.vxlan for text in (link.vxlan.group, link.vxlan.local)),
+        *(peer.endpoint for device in facts.wireguards for peer in device.peers),
+        *(text for link in facts.links if link.tunnel for text in (link.tunnel.local, link.tunnel.remote)),
     )
     yield from (text for text in optional if text is not None)
 

@@ -32,6 +32,7 @@ from netdoctor.facts.records import (
     Ruleset,
 )
 from netdoctor.facts.sockets import Socket
+from netdoctor.facts.wireguard import WireGuard
 
 R = TypeVar("R", bound=Record)
 K = TypeVar("K")
@@ -227,6 +228,14 @@ class TableNamespace:
     def holder(self, item: Socket) -> Process | None:
         """See `Namespace.holder`."""
         return item.holder
+
+    def reader(self, ifindex: int) -> Process | None:
+        """See `Namespace.reader`."""
+        return next((one.process for one in self._facts.readers if one.ifindex == ifindex), None)
+
+    def wireguard(self, ifindex: int) -> WireGuard | None:
+        """See `Namespace.wireguard`."""
+        return next((one for one in self._facts.wireguards if one.ifindex == ifindex), None)
 
     def connections(self, proto: int, src: str, dst: str) -> tuple[Entry, ...]:
         """See `Namespace.connections`."""

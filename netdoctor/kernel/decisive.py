@@ -24,10 +24,14 @@ from netdoctor.kernel.endings import (
     NotModelled,
     NoVtep,
     ReversePath,
+    TunnelNotSent,
+    TunnelRefused,
     VxlanNotSent,
     VxlanRefused,
+    WgNotSent,
+    WgRefused,
 )
-from netdoctor.kernel.packet import Arp, Asker, Leg, Place
+from netdoctor.kernel.packet import Arp, Asker, Ip, Leg, Place
 from netdoctor.kernel.topology import distances, owners
 from netdoctor.kernel.walk import Walk
 
@@ -95,12 +99,18 @@ def _of_resolution(walk: Walk, asker: Asker, depth: int) -> Ending | None:
     if not inside and not unresolved and not direct:
         # The owner is on another segment, as long as the tunnel between them does not work.
         closest = _nearest(walk.host, endings, held, routed=True)
-        if isinstance(closest, _TUNNEL):
+        if isinstance(closest, _TUNNEL) or _outer(closest):
             return closest
         # It may also be that the question never left the device that asks.
         return next((end for end in endings if _place(end) == asked_at and not isinstance(end, _NOISE)), None)
     useful = inside or [*unresolved] or [*direct]
     return min(useful, key=lambda end: (near.get(_place(end), _FAR), -end.step), default=None)
+
+
+def _outer(ending: Ending | None) -> bool:
+    """What ended is a tunnel's outer packet."""
+    packet = getattr(ending, "packet", None)
+    return isinstance(packet, Ip) and packet.inner is not None
 
 
 def _declined(ending: Ending) -> bool:
@@ -111,7 +121,7 @@ def _declined(ending: Ending) -> bool:
 
 
 _PROXY_REASONS = ("no-route", "forwarding-off", "same-device", "proxy-no-neighbour")
-_TUNNEL = (NoVtep, VxlanRefused, VxlanNotSent)
+_TUNNEL = (NoVtep, VxlanRefused, VxlanNotSent, TunnelRefused, TunnelNotSent, WgRefused, WgNotSent)
 _NOISE = (NotForMe, MacvlanKept, IpvlanKept, BondKept, NotForwardedByBridge, ArpNotAnswered, DeliveredElsewhere, Looped)
 
 

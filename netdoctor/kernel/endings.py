@@ -201,6 +201,51 @@ class VxlanNotSent(Ending, frozen=True):
     entry: FdbEntry | None = None
 
 
+class TunnelNotSent(Ending, frozen=True):
+    """A tunnel for IP (or GRE) could not send the outer packet.
+
+    `why` is one of no-route, local-address, loop, no-remote, protocol. `packet` is the inner one.
+    """
+
+    why: str
+    remote: str
+    inner: Frame
+
+
+class TunnelRefused(Ending, frozen=True):
+    """An outer packet came to a namespace where no tunnel takes it.
+
+    `why` is one of no-device (none fits its addresses and key), down (the one that fits is down), flags (the one that
+    fits wants checksums or sequence numbers), protocol, own-lladdr. `packet` is the outer one, `device` the
+    tunnel that fits.
+    """
+
+    why: str
+    packet: Ip
+    device: Place | None = None
+
+
+class WgNotSent(Ending, frozen=True):
+    """WireGuard has nobody to send to: `why` is no-peer (no allowed IPs cover `address`) or no-endpoint (of `peer`)."""
+
+    why: str
+    address: str
+    peer: str | None
+    inner: Frame
+
+
+class WgRefused(Ending, frozen=True):
+    """A WireGuard packet came to a namespace and is not taken.
+
+    `why` is one of port-closed, down, key (it is for another private key), unknown-peer, source (not among the sender's
+    allowed IPs). `device` is the one that has the port.
+    """
+
+    why: str
+    packet: Ip
+    device: Place | None = None
+
+
 class MacvlanKept(Ending, frozen=True):
     """macvlan hands the frame to no child: mode (private, vepa, source, passthru) or nobody there has the lladdr."""
 

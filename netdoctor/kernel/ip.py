@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from netdoctor.facts.host import Namespace
 from netdoctor.facts.links import Link, Record
-from netdoctor.kernel import ipvlan, l3mdev, listening, neighbour, receive, vrf, vxlan
+from netdoctor.kernel import ipvlan, l3mdev, listening, neighbour, receive, tunnels, vrf, vxlan
 from netdoctor.kernel.endings import (
     Answered,
     AnswerFromAnother,
@@ -63,11 +63,28 @@ def _send(walk: Walk, inode: int, packet: Ip, flow: FibFlow, parent: int) -> Non
         parent, at, "route", "output", describe(ns, way.type, way.oif, way.gateway, way.table), packet, _facts(way)
     )
     fits = min(way.mtu or walk.link(at).mtu, walk.link(at).mtu)
-    if packet.df and packet.vni is None and packet.length > fits:
+    if packet.df and packet.inner is None and packet.length > fits:
         # ip_append_data(): the socket is told (EMSGSIZE) before any rule sees a packet.
         walk.end(FragNeeded(packet.flow, at, step, fits, packet))
         return
-    passed = vrf.leave(walk, at, packet, step) if not flow.anysrc and way.type != "local" else (packet, step)
+    _local_out(walk, at, packet, way, flow, step)
+
+
+def send_along(walk: Walk, inode: int, packet: Ip, way: Way, parent: int) -> None:
+    """Send a tunnel's outer packet along a way that the tunnel has found (ip_local_out())."""
+    ns, at = walk.namespace(inode), Place(inode, way.oif)
+    detail = describe(ns, way.type, way.oif, way.gateway, way.table)
+    step = walk.step(parent, at, "route", "output", detail, packet, _facts(way))
+    flow = FibFlow(packet.dst, packet.src, "lo", None, packet.mark, packet.dscp, packet.proto)
+    _local_out(walk, at, packet, way, flow, step)
+
+
+def _local_out(walk: Walk, at: Place, packet: Ip, way: Way, flow: FibFlow, step: int) -> None:
+    """The hook of what is sent from here, which may have it routed anew; then out, or back through lo."""
+    inode, ns, origin = at.inode, walk.namespace(at.inode), Place(at.inode, 0)
+    passed: tuple[Ip, int] | None = (packet, step)
+    if not flow.anysrc and way.type != "local":
+        passed = vrf.leave(walk, at, packet, step)
     if passed is not None:
         packet, step = passed
         passed = hook.pass_hook(walk, at, packet, Passing("output", oif=_name(ns, way.oif)), step)
@@ -198,8 +215,8 @@ def _loop_back(walk: Walk, at: Place, packet: Ip, step: int) -> None:
 def deliver(walk: Walk, at: Place, packet: Ip, parent: int, broadcast: bool = False) -> None:
     """Give the packet to what waits for it here: the echo responder, the ping, a VXLAN socket."""
     ns = walk.namespace(at.inode)
-    if packet.vni is not None:
-        vxlan.arrive(walk, at, packet, parent)
+    if packet.inner is not None:
+        tunnels.arrive(walk, at, packet, parent)
         return
     if packet.error is not None:
         here = at.inode == walk.asker

@@ -24,17 +24,13 @@ def send_to(walk: Walk, at: Place, packet: Ip, next_hop: str, parent: int) -> No
     ns = walk.namespace(at.inode)
     link = walk.link(at)
     lladdr = resolved(walk, ns, at, link, next_hop)
+    if not link.ethernet:
+        transmit.transmit(walk, at, Frame("", "", packet), parent, far_end(ns, link, next_hop))
+        return
     if lladdr is not None:
-        step = walk.step(
-            parent,
-            at,
-            "neighbour",
-            "resolved",
-            f"{next_hop} is at {lladdr}",
-            packet,
-            _facts(ns, at, next_hop),
-        )
-        transmit.transmit(walk, at, Frame(link.address or "", lladdr, packet), step)
+        detail = f"{next_hop} is at {lladdr}"
+        step = walk.step(parent, at, "neighbour", "resolved", detail, packet, _facts(ns, at, next_hop))
+        transmit.transmit(walk, at, Frame(link.address or "", lladdr, packet), step, next_hop)
         return
     asker = Asker(at.inode, at.ifindex, next_hop)
     waiting = walk.pending.setdefault(asker, [])
@@ -46,7 +42,7 @@ def send_to(walk: Walk, at: Place, packet: Ip, next_hop: str, parent: int) -> No
 
 def resolved(walk: Walk, ns: Namespace, at: Place, link: Link, next_hop: str) -> str | None:
     """Return the lladdr to send to, or None where it must be asked for (arp_constructor(), neigh_resolve_output())."""
-    if link.kind in ("tun", "ipip", "sit", "gre", "wireguard") or link.loopback:
+    if link.loopback:
         return link.address or "00:00:00:00:00:00"
     learned = walk.neighbours.get(Asker(at.inode, at.ifindex, next_hop))
     if learned is not None and learned.lladdr is not None:
@@ -56,6 +52,15 @@ def resolved(walk: Walk, ns: Namespace, at: Place, link: Link, next_hop: str) ->
         walk.queries.append(NeighbourQuery(at.inode, at.ifindex, next_hop, entry.lladdr))
         return entry.lladdr
     return _constructed(ns, link, next_hop)
+
+
+def far_end(ns: Namespace, link: Link, next_hop: str) -> str:
+    """Whom a tunnel for IP sends to that has no remote: the next hop, unless a neighbour of GRE says otherwise.
+
+    ipgre_header() writes the neighbour's lladdr, an IP address, into the outer header.
+    """
+    entry = ns.neighbour(link.index, next_hop) if link.kind == "gre" else None
+    return entry.lladdr if entry is not None and entry.state in NUD_VALID and entry.lladdr else next_hop
 
 
 def _constructed(ns: Namespace, link: Link, next_hop: str) -> str | None:

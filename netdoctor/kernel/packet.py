@@ -20,6 +20,8 @@ VXLAN_HEADROOM = 50
 IPPROTO_ICMP = 1
 IPPROTO_TCP = 6
 IPPROTO_UDP = 17
+IPPROTO_IPIP = 4
+IPPROTO_GRE = 47
 
 Leg = Literal["request", "reply"]
 
@@ -90,7 +92,10 @@ class IcmpError(Record, frozen=True):
 class Ip(Record, frozen=True):
     """An IPv4 packet. `size` is the datagram's length in bytes, `length` that of its largest fragment.
 
-    `vni` and `inner` are set on a VXLAN packet. `echo` tells a request from a reply; `mark` is the skb's
+    `inner` is set on a tunnel's outer packet, and `tunnel` says which kind of device it is for; `vni` is that of VXLAN
+    and geneve, `key` that of GRE, `keys` are the public ones of WireGuard's sender and receiver. A tunnel for IP
+    carries a frame without lladdrs.
+    `echo` tells a request from a reply; `mark` is the skb's
     mark, which does not leave the namespace; `tos` is the whole byte, DSCP and ECN.
     `ephemeral` is the port that stands for one the kernel will pick, with the first and last it picks from.
     `owner` are user and group of the socket that sent it (the group None where not known); the kernel's own have none.
@@ -110,6 +115,9 @@ class Ip(Record, frozen=True):
     vni: int | None = None
     gbp: int = 0
     inner: Frame | None = None
+    tunnel: str = ""
+    key: int | None = None
+    keys: tuple[str, str] | None = None
     size: int = 0
     sport: int = 0
     flags: int = 0

@@ -40,7 +40,7 @@ def narrows(walk: Walk) -> Iterator[Narrow]:
 
 
 def _outer(step: Step) -> bool:
-    return isinstance(step.carries, Ip) and step.carries.vni is not None
+    return isinstance(step.carries, Ip) and step.carries.inner is not None
 
 
 def _leg(step: Step) -> Leg | None:

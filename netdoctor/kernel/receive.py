@@ -22,7 +22,7 @@ def receive(walk: Walk, at: Place, frame: Frame, parent: int, host: bool | None 
     if not link.up:
         walk.end(LinkDown(frame.flow, at, parent, frame))
         return
-    own = frame.dst == link.address if host is None else host
+    own = frame.dst == (link.address if link.ethernet else "") if host is None else host
     frame = walk.later_round(at, arriving(frame, frame.dst if own else None))
     step = walk.step(parent, at, "receive", "received", f"in by {link.name}", frame, (link,))
     if walk.seen(at, frame, step):

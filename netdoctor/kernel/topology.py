@@ -9,11 +9,14 @@ from weakref import WeakKeyDictionary
 from netdoctor.facts.fleet import fleet_of
 from netdoctor.facts.host import Host
 from netdoctor.facts.links import Link
+from netdoctor.facts.wireguard import WireGuard
 from netdoctor.facts.wires import OVER
 from netdoctor.kernel.packet import Place
 
 #: Beyond this many devices the search gives up; a namesake that far away explains nothing.
 MAX_PLACES = 5000
+#: Kinds of tunnel whose other ends are found by their remotes.
+TUNNELS = ("ipip", "sit", "gre", "gretap", "geneve")
 #: Devices that no frame comes to from a slave: they have none, or leave theirs to layer 3.
 _WITHOUT_PORTS = (None, "", "veth", "vxlan", "dummy", "ifb", "tun", "wireguard", "vrf", *OVER)
 _over: WeakKeyDictionary[Host, dict[str, dict[Place, list[Place]]]] = WeakKeyDictionary()
@@ -83,6 +86,12 @@ def neighbours(host: Host, place: Place, routed: bool = False) -> list[Place]:
         found += [Place(place.inode, port.index) for port in ns.ports(link.index)]
     if link.kind == "vxlan":
         found += far_vteps(host, place, link)
+    if link.kind in TUNNELS:
+        found += far_tunnels(host, place, link)
+    if link.kind == "wireguard":
+        found += far_peers(host, place)
+    if link.kind == "tun":
+        found += [at for at, one in tunnels(host, "tun") if one.name == link.name and at.inode != place.inode]
     found += [child for kind in OVER for child in children(host, place, kind)]
     found += wired(host, place)
     if routed:
@@ -160,6 +169,55 @@ def far_vteps(host: Host, place: Place, link: Link) -> list[Place]:
     cabled = _cabled(host, _underlay(host, place, link), homes)
     joined = [other for other, device in meant if _underlay(host, other, device) in cabled]
     return joined or [other for other, _ in meant]
+
+
+def far_tunnels(host: Host, place: Place, link: Link) -> list[Place]:
+    """The tunnels of the same kind that are, or could be, its other ends: by their remotes, else by their name."""
+    used = tunnels(host, link.kind or "")
+    home = _underlay(host, place, link)
+    if not any(at == place for at, _ in used):
+        return []
+    others = [(at, one) for at, one in used if _underlay(host, at, one) != home]
+    fitting = [at for at, one in others if _sends_to(host, link, at, one) and _sends_to(host, one, place, link)]
+    return fitting or [at for at, one in others if one.name == link.name]
+
+
+def far_peers(host: Host, place: Place) -> list[Place]:
+    """The WireGuard devices whose public key is that of a peer here, or that have the key here among their peers."""
+    ns = host.namespace(place.inode)
+    mine = ns.wireguard(place.ifindex) if ns is not None else None
+    found = []
+    for known in host.namespaces() if mine is not None else ():
+        other = host.namespace(known.inode)
+        for link in other.links_of_kind("wireguard") if other is not None else ():
+            theirs = other.wireguard(link.index) if other is not None else None
+            if theirs is None or mine is None or (known.inode, link.index) == (place.inode, place.ifindex):
+                continue
+            if _knows(mine, theirs) or _knows(theirs, mine):
+                found.append(Place(known.inode, link.index))
+    return found
+
+
+def _knows(one: WireGuard, other: WireGuard) -> bool:
+    return any(peer.public_key == other.public_key for peer in one.peers)
+
+
+def tunnels(host: Host, kind: str) -> list[tuple[Place, Link]]:
+    """All tunnels of a kind that are in use: up, or with an address (the fallback devices stand everywhere)."""
+    found = []
+    for known in host.namespaces():
+        ns = host.namespace(known.inode)
+        for link in ns.links_of_kind(kind) if ns is not None else ():
+            if ns is not None and (link.up or ns.addresses(link.index)):
+                found.append((Place(known.inode, link.index), link))
+    return found
+
+
+def _sends_to(host: Host, one: Link, at: Place, other: Link) -> bool:
+    """Whether the remote of a tunnel is in the other's underlay, or could be."""
+    remote, home = one.tunnel.remote if one.tunnel is not None else None, _underlay(host, at, other)
+    ns = host.namespace(home) if home is not None else None
+    return remote is None or (ns is not None and bool(ns.owners(remote)))
 
 
 def _underlay(host: Host, place: Place, link: Link) -> int | None:

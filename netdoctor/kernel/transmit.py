@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from netdoctor.facts.links import Link
-from netdoctor.kernel import bond, bridge, ip, ipvlan, macvlan, receive, topology, vlan, vrf, vxlan, wire
+from netdoctor.kernel import (
+    bond,
+    bridge,
+    ip,
+    ipvlan,
+    macvlan,
+    receive,
+    topology,
+    tunnels,
+    vlan,
+    vrf,
+    vxlan,
+    wire,
+)
 from netdoctor.kernel.endings import LinkDown, NoCarrier, NotModelled, Swallowed, TooBig
 from netdoctor.kernel.netfilter import frames
 from netdoctor.kernel.netfilter.hook import Passing
@@ -11,8 +24,8 @@ from netdoctor.kernel.packet import ETH_HLEN, VLAN_HLEN, Frame, Place
 from netdoctor.kernel.walk import Walk
 
 
-def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
-    """Hand `frame` to the device at `at`."""
+def transmit(walk: Walk, at: Place, frame: Frame, parent: int, next_hop: str = "") -> None:
+    """Hand `frame` to the device at `at`; `next_hop` is the route's, which a tunnel without a remote sends to."""
     link = walk.link(at)
     if not link.up:
         walk.end(LinkDown(frame.flow, at, parent, frame))
@@ -35,6 +48,8 @@ def transmit(walk: Walk, at: Place, frame: Frame, parent: int) -> None:
         vxlan.encapsulate(walk, at, frame, step)
     elif link.kind in ("dummy", "ifb"):
         walk.end(Swallowed(frame.flow, at, step))
+    elif link.kind in (*tunnels.KINDS, "tun"):
+        tunnels.encapsulate(walk, at, frame, next_hop, step)
     elif link.kind in (None, ""):
         wire.cross(walk, at, frame, step, "nic")
     else:
@@ -66,7 +81,8 @@ def has_carrier(walk: Walk, at: Place, link: Link) -> bool:
     if link.kind == "bond":
         return bond.has_carrier(walk, at, link)
     if link.kind not in ("veth", *_FOLLOWING):
-        return link.carrier or link.kind in ("vxlan", "dummy", "ifb", "vrf") or link.loopback
+        always = ("vxlan", "dummy", "ifb", "vrf", *tunnels.KINDS)
+        return link.carrier or link.kind in always or link.loopback
     peer = lower(walk, at, link)
     other = topology.link_at(walk.host, peer) if peer is not None else None
     if peer is None or other is None:

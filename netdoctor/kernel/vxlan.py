@@ -83,7 +83,7 @@ def remotes(walk: Walk, ns: Namespace, at: Place, lladdr: str) -> list[FdbEntry]
     ]
 
 
-def _depth(frame: Frame) -> int:
+def depth(frame: Frame) -> int:
     """How often the frame has been encapsulated: a rule may send the outer packet into the tunnel again."""
     depth, inner = 0, frame.payload
     while isinstance(inner, Ip) and inner.inner is not None:
@@ -113,7 +113,7 @@ def _to_remote(walk: Walk, at: Place, link: Link, data: Vxlan, entry: FdbEntry, 
         step = walk.step(parent, at, "vxlan", "stuck", f"no way to remote {remote}: {way.error}", frame, (entry,))
         walk.end(VxlanNotSent(frame.flow, at, step, why, remote, frame, entry))
         return
-    if (home == at.inode and way.oif == at.ifindex) or _depth(frame) > XMIT_RECURSION_LIMIT:
+    if (home == at.inode and way.oif == at.ifindex) or depth(frame) > XMIT_RECURSION_LIMIT:
         walk.end(VxlanNotSent(frame.flow, at, parent, "loop", remote, frame, entry))
         return
     _send(walk, at, link, data, entry, frame, way, home, parent)
@@ -143,7 +143,7 @@ def _send(
     outer = Ip(frame.flow, way.src, remote, ttl, length, IPPROTO_UDP, None, df, mark, port, vni, mark, inner)
     # udp_flow_src_port(): a hash of the inner packet, within the ports of sockets.
     ephemeral = (SOURCE_PORT, *local_ports(walk.namespace(home)))
-    outer = replace(outer, sport=SOURCE_PORT, size=length, ephemeral=ephemeral)
+    outer = replace(outer, sport=SOURCE_PORT, size=length, ephemeral=ephemeral, tunnel="vxlan")
     ip.send(walk, home, outer, way.src, step, way.oif if is_multicast(remote) or entry.via else None)
 
 

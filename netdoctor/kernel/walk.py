@@ -80,6 +80,8 @@ class Walk:
         #: What rules of a namespace have noted in sets (`netfilter.memory`).
         self.noted: dict[int, tuple[tuple[tuple[Any, ...], bool], ...]] = {}
         self.remotes: dict[tuple[int, int, str], str] = {}
+        #: Where WireGuard peers were heard from, by device and public key.
+        self.endpoints: dict[tuple[Place, str], tuple[str, int]] = {}
         self.wired: dict[Place, frozenset[str]] = {}
         self.nested = 0
         self.answered = False
@@ -163,7 +165,7 @@ class Walk:
         Each round costs it the same; what happens in the rounds between is what happened in the first ones.
         """
         packet = frame.payload
-        if not isinstance(packet, Ip) or packet.vni is not None:
+        if not isinstance(packet, Ip) or packet.inner is not None:
             return frame
         key = (at, frame.dst, packet.src, packet.dst, packet.proto, packet.sport, packet.mark, packet.flow)
         ttls = self._rounds.setdefault(key, [])

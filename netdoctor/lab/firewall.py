@@ -39,6 +39,17 @@ def runs(program: str, lines: Sequence[Sequence[str]]) -> Iterator[tuple[list[st
         yield from (([program, *line], "") for line in lines)
 
 
+def wireguard(words: Sequence[str]) -> tuple[list[str], str]:
+    """Return the argument list and the input of wg(8) for a line of `wg set`. Raises Refused for another one."""
+    argv, text = ["wg", *words], ""
+    if words[:1] not in (["set"], ("set",)) or "preshared-key" in words:
+        raise Refused(f"wg: not allowed here: {' '.join(words)}")
+    if "private-key" in argv:
+        place = argv.index("private-key") + 1
+        argv[place : place + 1], text = ["/dev/stdin"], f"{argv[place]}\n"
+    return argv, text
+
+
 def check(program: str, words: Sequence[str]) -> None:
     """Raise Refused unless `words` are the arguments of one command of a program of the firewall."""
     text = " ".join(words)

@@ -86,6 +86,25 @@ class Gate:
         except OSError as error:
             raise LabError(f"{namespace}: listen {' '.join(words)}: {error}") from error
 
+    def wireguard(self, namespace: str, words: Sequence[str]) -> None:
+        """Run wg(8) in one namespace; a private key stands in the line, and goes to the program by its input."""
+        self._own(namespace)
+        argv, text = firewall.wireguard(words)
+        _finish(["nsenter", f"--net={netns.FOLDER / namespace}", *argv], text)
+
+    def tunnel(self, namespace: str, words: Sequence[str]) -> None:
+        """Start a tunnel's daemon in one namespace; `words` are those of a `tunnel` line."""
+        self._own(namespace)
+        try:
+            listeners.start(namespace, words, "tunnel")
+        except OSError as error:
+            raise LabError(f"{namespace}: tunnel {' '.join(words)}: {error}") from error
+
+    def end_tunnels(self, namespace: str) -> None:
+        """End the tunnels' daemons of one namespace."""
+        self._own(namespace)
+        listeners.stop([namespace], "tunnel")
+
     def ask(self, namespace: str, words: Sequence[str]) -> bool:
         """Connect, or send a datagram, from one namespace (talk.py); tell whether an answer came."""
         self._own(namespace)

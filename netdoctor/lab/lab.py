@@ -150,6 +150,14 @@ class Lab:
             elif program == "listen":
                 for line in lines:
                     self._gate.listen(namespace, line)
+            elif program == "wg":
+                for line in lines:
+                    self._gate.wireguard(namespace, line)
+            elif program == "tunnel":
+                for line in lines:
+                    self._gate.tunnel(namespace, line)
+            elif program == "end":
+                self._gate.end_tunnels(namespace)
             elif program == "conntrack":
                 for line in lines:
                     self._gate.run(["ip", "netns", "exec", namespace, program, *line])

@@ -1,7 +1,7 @@
-"""Listeners in the lab's namespaces: started as programs of their own, ended with the lab.
+"""Listeners and tunnels' daemons in the lab's namespaces: started as programs of their own, ended with the lab.
 
 A lab may be taken away by another process than the one that built it, so those that run are found by what they are: a
-process in the namespace whose command line is that of `talk.py listen`.
+process in the namespace whose command line is that of `talk.py listen` or `tunneld.py tunnel`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,25 @@ from pathlib import Path
 
 from netdoctor.lab.netns import FOLDER
 
-PROGRAM = str(Path(__file__).with_name("talk.py"))
+#: What each action is done by.
+PROGRAMS = {
+    action: str(Path(__file__).with_name(name))
+    for action, name in (("listen", "talk.py"), ("ask", "talk.py"), ("tunnel", "tunneld.py"))
+}
+#: The actions that go on until they are ended.
+LASTING = ("listen", "tunnel")
 _PATIENCE = 20.0
 
 
 def command(namespace: str, action: str, words: Sequence[str]) -> list[str]:
     """Return the command line that listens or asks inside a namespace."""
-    return ["nsenter", f"--net={FOLDER / namespace}", sys.executable, "-I", "-S", PROGRAM, action, *words]
+    return ["nsenter", f"--net={FOLDER / namespace}", sys.executable, "-I", "-S", PROGRAMS[action], action, *words]
 
 
-def start(namespace: str, words: Sequence[str]) -> None:
-    """Start a listener and wait until it listens. Raises OSError, with what the program said, where it does not."""
+def start(namespace: str, words: Sequence[str], action: str = "listen") -> None:
+    """Start a listener or daemon and wait until it is ready. Raises OSError, with what it said, where it is not."""
     child = subprocess.Popen(
-        command(namespace, "listen", words),
+        command(namespace, action, words),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -53,10 +59,10 @@ def start(namespace: str, words: Sequence[str]) -> None:
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def stop(namespaces: Iterable[str]) -> None:
-    """End every listener in the namespaces, and return when they are gone."""
+def stop(namespaces: Iterable[str], *actions: str) -> None:
+    """End every listener and daemon in the namespaces, or those of one action, and return when they are gone."""
     inodes = {os.stat(FOLDER / name).st_ino for name in namespaces}
-    ended = [pid for pid in _running() if _inode(pid) in inodes]
+    ended = [pid for pid in _running(actions or LASTING) if _inode(pid) in inodes]
     for pid in ended:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -68,15 +74,16 @@ def stop(namespaces: Iterable[str]) -> None:
         time.sleep(0.01)
 
 
-def _running() -> list[int]:
-    """The processes that are listeners."""
-    wanted = b"\0" + PROGRAM.encode() + b"\0listen\0"
+def _running(actions: Sequence[str]) -> list[int]:
+    """The processes that do one of the actions."""
+    wanted = [f"\0{PROGRAMS[action]}\0{action}\0".encode() for action in actions]
     found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
         with contextlib.suppress(OSError):
-            if wanted in Path(f"/proc/{entry}/cmdline").read_bytes():
+            words = Path(f"/proc/{entry}/cmdline").read_bytes()
+            if any(each in words for each in wanted):
                 found.append(int(entry))
     return found
 

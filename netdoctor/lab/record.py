@@ -24,6 +24,7 @@ from msgspec.structs import astuple, replace
 from netdoctor.endpoints import Request
 from netdoctor.errors import NetdoctorError, UsageError
 from netdoctor.facts.host import Host, NamespaceFacts, NamespaceId
+from netdoctor.facts.processes import Process
 from netdoctor.facts.sockets import Socket
 from netdoctor.lab.fixtures import PACKAGE, load_faults, load_networks
 from netdoctor.lab.lab import Lab
@@ -65,16 +66,33 @@ class LabHost:
 
 
 def _anonymous(facts: NamespaceFacts, numbers: Mapping[int, int], name: str) -> NamespaceFacts:
+    known = _daemons(facts)
     return replace(
         facts,
+        readers=tuple(replace(one, process=known[one.process.pid]) for one in facts.readers),
         id=NamespaceId(numbers[facts.id.inode], (name,), (str(FOLDER / name),)),
         # Tables that the kernel keeps by a hash with a random seed; of one lladdr the order stays as it was.
         neighbours=tuple(sorted(facts.neighbours, key=lambda entry: (entry.ifindex, entry.dst))),
         fdb=tuple(sorted(facts.fdb, key=lambda entry: (entry.ifindex, entry.lladdr))),
-        sockets=tuple(sorted((replace(item, inode=0, holder=None) for item in facts.sockets or ()), key=_socket_order)),
+        sockets=tuple(sorted((_nameless(item, known) for item in facts.sockets or ()), key=_socket_order)),
         connections=None if facts.connections is None else tuple(sorted(facts.connections, key=astuple)),
         nsids={nsid: numbers[inode] for nsid, inode in facts.nsids.items() if inode in numbers},
     )
+
+
+def _daemons(facts: NamespaceFacts) -> dict[int, Process]:
+    """The lab's own daemons behind TUN devices, with numbers of their own and without where they lie."""
+    shown = {}
+    for number, pid in enumerate(sorted({one.process.pid for one in facts.readers}), start=1000):
+        words = next(one.process.command or "" for one in facts.readers if one.process.pid == pid)
+        shown[pid] = Process(number, "tunneld", f"tunneld {words.partition('tunneld.py tunnel ')[2]}")
+    return shown
+
+
+def _nameless(item: Socket, known: Mapping[int, Process]) -> Socket:
+    """A socket without what identifies it on this machine; who holds it is told of the lab's daemons alone."""
+    held = known.get(item.holder.pid) if item.holder is not None else None
+    return replace(item, inode=0, holder=held)
 
 
 def _socket_order(item: Socket) -> tuple[object, ...]:

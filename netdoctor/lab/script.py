@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from netdoctor.lab import firewall, talk
+from netdoctor.lab import firewall, talk, tunneld
 
 #: What the lab does by itself; no program of the machine is started for it.
-INTERNAL = ("sysctl", "listen", "ask")
-PROGRAMS = ("ip", "bridge", "ping", "conntrack", *INTERNAL, *firewall.PROGRAMS)
+INTERNAL = ("sysctl", "listen", "ask", "tunnel", "end")
+PROGRAMS = ("ip", "bridge", "ping", "conntrack", "wg", *INTERNAL, *firewall.PROGRAMS)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ def parse(line: str, roles: Iterable[str]) -> Command:
         raise ValueError(f"program {words[0]!r} is not one of {', '.join(PROGRAMS)} in {line!r}")
     if words[0] == "listen":
         talk.check(words[1:])
+    if words[0] == "tunnel":
+        tunneld.check(words[1:])
+    if words[0] == "end" and words[1:] != ["tunnel"]:
+        raise ValueError("end takes `tunnel`")
     if words[0] == "ask":
         talk.check_ask(words[1:])
     return command

@@ -11,7 +11,7 @@ _PLAIN = {"-4", "-6", "-d", "-details", "-j", "-json", "-o", "-oneline", "-s", "
 _INSIDE = {
     "ip", "bridge", "sysctl", "ping", "arping", "tc", "nft", "ebtables", "conntrack",
     "iptables", "ip6tables", "iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy",
-    "ebtables-nft", "arptables", "arptables-nft", "ipset",
+    "ebtables-nft", "arptables", "arptables-nft", "ipset", "wg",
 }  # fmt: skip
 # What of ip and bridge concerns one namespace; netns, vrf exec and the like would lead out of it.
 _OBJECTS = {
@@ -99,6 +99,8 @@ def _check_inside(words: Sequence[str], names: Collection[str]) -> None:
         while rest and rest[0] in _PLAIN:
             rest.pop(0)
         check_arguments(words[0], rest, names)
+    if words[0] == "wg" and (list(words[1:2]) != ["set"] or {"private-key", "preshared-key"} & set(words)):
+        raise Refused(f"wg: not allowed here: {' '.join(words)}")
     if words[0] == "sysctl":
         _check_sysctl(words[1:])
     # xtables start any program that is named as the one that loads modules; options may be shortened.

@@ -51,7 +51,9 @@ class Addresses:
         return shown
 
     def lladdr(self, text: str) -> str:
-        """Return what stands for a link-layer address. Those of tunnels are IP addresses in hexadecimal."""
+        """Return what stands for a link-layer address. Those of tunnels are IP addresses, as text or in hexadecimal."""
+        if "." in text:
+            return self.ip(text)
         octets = bytes.fromhex(text.replace(":", ""))
         value = int.from_bytes(octets)
         if len(octets) == 6:

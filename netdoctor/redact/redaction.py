@@ -56,6 +56,9 @@ class Redaction:
                 self._record(held)
             for item in facts.sockets or ():
                 self._value(item.holder, "process")
+            for device in facts.wireguards:
+                for key in (device.public_key, *(peer.public_key for peer in device.peers)):
+                    self._value(key, "key")
 
     def of(self, record: T) -> T:
         """Return a record (a snapshot, a namespace's facts, a report, an end of a question) with all texts replaced."""
@@ -146,8 +149,8 @@ class Redaction:
         if kind == "address-label":
             device, colon, rest = text.partition(":")
             return self.names.device(device) + colon + (self.names.identifier(rest) if rest else "")
-        if kind in ("namespace", "host"):
-            return self.names.whole_name(text, "ns" if kind == "namespace" else "host")
+        if kind in ("namespace", "host", "key"):
+            return self.names.whole_name(text, "ns" if kind == "namespace" else kind)
         if kind in ("contained", "pod", "digits"):
             replaced: str = getattr(self.names, kind)(text)
             return replaced

@@ -138,9 +138,9 @@ class Draft:
         """A command that makes devices; all of these run before any configuration."""
         self._creation.append(Command(space, argv))
 
-    def configure(self, space: str, *argv: str) -> None:
-        """A command that needs the devices to be there."""
-        self._configuration[space].append(Command(space, argv))
+    def configure(self, space: str, *argv: str, text: str = "") -> None:
+        """A command that needs the devices to be there; `text` is what it reads."""
+        self._configuration[space].append(Command(space, argv, text))
 
     def add(self, device: Device) -> Device:
         self.devices.append(device)

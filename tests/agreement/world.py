@@ -75,11 +75,19 @@ class World:
         for (space, tool), group in groupby(
             commands, key=lambda command: (command.namespace, command.argv[0])
         ):
-            words = [self._words(command)[1:] for command in group]
+            lines = list(group)
+            words = [self._words(command)[1:] for command in lines]
             if tool == "sysctl":
                 netns.inside(self.real(space), partial(netns.write_sysctls, words))
+            elif tool not in ("ip", "bridge"):
+                self._run_each(lines)
             else:
                 _batch(tool, self.real(space), [" ".join(each) for each in words])
+
+    def _run_each(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            if reason := self.run(command):
+                raise BuildError(f"{command}: {reason}")
 
     def run(self, command: Command) -> str:
         """Run one command; the answer is empty, or why it was refused."""

@@ -13,7 +13,7 @@ from netdoctor.collect.live import LiveHost
 from netdoctor.diagnosis import diagnose
 from netdoctor.endpoints import Request, resolve
 from netdoctor.lab import Lab, LabError, load_networks
-from netdoctor.lab.listeners import PROGRAM
+from netdoctor.lab.listeners import PROGRAMS
 from netdoctor.lab.records import Asking
 from netdoctor.lab.script import Command, parse
 
@@ -44,7 +44,8 @@ def running(namespace: str) -> list[str]:
     """The listeners in a namespace, by their command lines."""
     pids = subprocess.run(("ip", "netns", "pids", namespace), capture_output=True, text=True).stdout.split()
     lines = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ") for pid in pids]
-    return [line.partition(PROGRAM)[2].strip() for line in lines if PROGRAM in line]
+    program = PROGRAMS["listen"]
+    return [line.partition(program)[2].strip() for line in lines if program in line]
 
 
 def test_they_answer_and_go_with_the_lab(kernel: None) -> None:

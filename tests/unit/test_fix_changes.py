@@ -18,6 +18,7 @@ from netdoctor.facts.links import (
     Ipvlan,
     Link,
     Macvlan,
+    Tunnel,
     Vlan,
     Vxlan,
 )
@@ -32,6 +33,7 @@ from netdoctor.facts.records import (
     Route,
     Rule,
 )
+from netdoctor.facts.wireguard import AllowedIp, WgPeer, WireGuard
 from netdoctor.fix.carrier import CarrierOn
 from netdoctor.fix.change import Change
 from netdoctor.fix.connections import ForgetConnection
@@ -66,11 +68,15 @@ from netdoctor.fix.masquerade import Masquerade
 from netdoctor.fix.move import Arrive, Leave, Rewire
 from netdoctor.fix.ports import LeaveBridge, ProxyArpOff
 from netdoctor.fix.stacked import DeleteLink, Enslave, MonitorBond, RetagVlan, SetActiveSlave, SetIpvlan
+from netdoctor.fix.tunnel import SetTunnel
 from netdoctor.fix.vxlan import AddRemote, CreateVxlan, RecreateVxlan, ReplaceRemote, SetVxlan
+from netdoctor.fix.wireguard import SetWgPeer
 from tests.unit.networks import NUD_NOARP, NUD_PERMANENT, Ns
 
 MAC, OTHER = "02:00:00:00:00:aa", "02:00:00:00:00:bb"
-ETH0, ETH1, BR0, VB, VX0, MV0, TAP0 = range(2, 9)
+ETH0, ETH1, BR0, VB, VX0, MV0, TAP0, GRE1, WG0 = range(2, 11)
+GRE = Tunnel("192.0.2.1", "192.0.2.2", iflags=0x2000, oflags=0x2000, ikey=1, okey=1)
+LAN, PEER = AllowedIp("10.20.0.0", 16), WgPeer("first", "192.0.2.2", 51820, (AllowedIp("10.99.0.2", 32),))
 VXLAN = Vxlan(7, local="192.0.2.1", port=4789, learning=False)
 ROUTE = Route(2, 254, "10.9.0.0", 16, nexthops=(NextHop(ETH0, "10.0.0.9"),))
 BLACKHOLE = Route(2, 254, "10.8.0.0", 16, "blackhole")
@@ -104,6 +110,8 @@ def bench() -> Ns:
     ns = Ns(1, "n").dev("eth0", "10.0.0.1/24", noarp=True).dev("eth1", "10.6.0.1/24", up=False)
     ns.bridge("br0").dev("vb", master="br0").dev("vx0", kind="vxlan", vxlan=VXLAN, address=OTHER, mtu=1450)
     ns.dev("mv0", kind="macvlan", iflink=ETH0, macvlan=Macvlan("private")).dev("tap0", carrier=False)
+    ns.dev("gre1", kind="gre", arp_type=778, tunnel=GRE).dev("wg0", kind="wireguard", arp_type=65534)
+    ns._tables["wireguards"] = [WireGuard(WG0, "own", 51820, peers=(PEER, WgPeer("second", allowed=(LAN,))))]
     ns.port("vb", state=0, isolated=True, proxyarp=True)
     ns.neigh("eth0", "10.0.0.9", MAC, "STALE").neigh("eth0", "10.0.0.8", MAC, "PERMANENT")
     ns.vlan("vb", 1, pvid=True, untagged=True)
@@ -338,6 +346,17 @@ ROWS: list[tuple[Change, str, Facts]] = [
         "ip -n n link set dev vx0 up\n"
         f"bridge -n n fdb append {MAC} dev vx0 dst 192.0.2.9 self permanent",
         lambda f: bool((v := link(f, VX0).vxlan) and v.vni == 8 and REMOTE in f.fdb),
+    ),
+    (
+        SetTunnel(1, GRE1, Tunnel(None, "192.0.2.3", ikey=1, okey=7)),
+        "ip -n n link set dev gre1 type gre local any remote 192.0.2.3 okey 7",
+        lambda f: link(f, GRE1).address == "0.0.0.0" and link(f, GRE1).broadcast == "192.0.2.3",
+    ),
+    (
+        SetWgPeer(1, WG0, WgPeer("new", "192.0.2.2", 51821, (*PEER.allowed, LAN)), "first"),
+        "nsenter --net=/run/netns/n wg set wg0 peer first remove peer new allowed-ips 10.99.0.2/32,10.20.0.0/16"
+        " endpoint 192.0.2.2:51821",
+        lambda f: [(p.public_key, len(p.allowed)) for p in f.wireguards[0].peers] == [("second", 0), ("new", 2)],
     ),
     (
         Leave(1, ETH1, Ns(9, "far").facts().id, "eth7"),

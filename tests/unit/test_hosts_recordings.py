@@ -34,6 +34,8 @@ FAULTS = {
 
 #: The fault is in the switch, which drops something: the wire is assumed to carry it.
 DROPPED_BY_SWITCH = {
+    "calico-ipip/switch-drops-protocol-4",
+    "flannel-udp/switch-drops-port-8285",
     "host-gw/switch-drops",
     "host-gw/switch-ports-isolated",
     "macvlan/switch-locked-port",
@@ -52,6 +54,8 @@ SEEN_BEHIND_SWITCH = {
 REFLECTED = {"macvlan/mode-vepa": "10.9.0.3", "macvlan/vepa-with-hairpin": "10.9.0.3"}
 #: The next hop is an address that none of the machines has: who else is on the wire is not known.
 NOBODY_S = {
+    "calico-ipip/reply-route-missing": "192.168.50.254",
+    "calico-ipip/tunnel-down-at-source": "192.168.50.254",
     "docker-28/snat-wrong-address": "192.168.50.77",
     "docker-like/snat-wrong-address": "192.168.50.77",
     "host-gw/nexthop-nobody": "192.168.50.9",

@@ -27,8 +27,8 @@ FAULTS = load_faults()
 #: Every so many recordings are written in all forms; JSON, which holds everything, is looked at for each.
 SHARE = 8
 #: Names in the recordings that say nothing of anybody.
-NUMBERED = r"(eth|br|net|tun|vpn|wg|tmp|old|out|bond)\d*(\.\d+)?"
-HARMLESS = re.compile(rf"lo|{NUMBERED}|docker0|cni0|cni-old|flannel\.1|lan|[a-z]\d")
+NUMBERED = r"(eth|br|net|tun|vpn|wg|tmp|old|out|bond|gre|tunl|cali)\d*(\.\d+)?"
+HARMLESS = re.compile(rf"lo|{NUMBERED}|docker0|cni0|cni-old|flannel(\.1|0)|lan|wan|[a-z]\d")
 MEANT = [ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")]
 MEANT += [ip_network(text) for text in ("10.0.0.0/32", "172.16.0.0/32", "192.168.0.0/32")]
 #: Words that recorded rules hold and that name somebody's things.

@@ -30,7 +30,12 @@ def kernel() -> Path | None:
 
 def missing() -> list[str]:
     """What has to be installed before a guest can be booted."""
-    programs = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "modprobe": "kmod"}
+    programs = {
+        "qemu-system-x86_64": "qemu-system-x86",
+        "busybox": "busybox-static",
+        "modprobe": "kmod",
+        "wg": "wireguard-tools",
+    }
     packages = [package for program, package in programs.items() if shutil.which(program) is None]
     packages += [] if kernel() else ["linux-image-amd64"]
     return packages

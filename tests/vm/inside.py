@@ -24,9 +24,11 @@ from tests.agreement import show
 from tests.agreement.predict import ask_netdoctor
 from tests.agreement.run import leave_politely, outcomes
 from tests.agreement.trial import Outcome, run_trial
+from tests.vm.tunnel_cases import tunnel_network
 from tests.vm.vlan_cases import vlan_network
 
 MODULES = ("veth", "bridge", "8021q", "dummy", "macvlan", "vxlan", "ipvlan", "bonding", "vrf")
+TUNNELS = ("ipip", "ip_gre", "geneve", "wireguard")
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -42,13 +44,15 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--truth-only", action="store_true", help="do not ask netdoctor; show what the kernel refused"
     )
+    parser.add_argument("--tunnels", action="store_true", help="networks of tunnels in the place of VLANs")
     parser.add_argument("-v", "--verbose", action="store_true", help="a line for every case")
     return parser.parse_args(arguments)
 
 
-def one(seed: int, *, truth_only: bool) -> Outcome:
+def one(seed: int, *, truth_only: bool, tunnels: bool) -> Outcome:
     """The trial of one seed, its fixes run too."""
-    return run_trial(vlan_network(seed), None if truth_only else ask_netdoctor, with_repair=True)
+    plan = tunnel_network(seed) if tunnels else vlan_network(seed)
+    return run_trial(plan, None if truth_only else ask_netdoctor, with_repair=True)
 
 
 def in_full(outcome: Outcome) -> str:
@@ -65,7 +69,7 @@ def unmended(outcome: Outcome) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     wanted = options(arguments)
-    for module in MODULES:
+    for module in TUNNELS if wanted.tunnels else MODULES:
         subprocess.run(["modprobe", module], check=False)
     leave_politely()
     # Imported once, before the processes part: over 9p that takes a time which would count as netdoctor's.
@@ -75,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     seeds = wanted.only or list(range(wanted.seed, wanted.seed + wanted.count))
     started = time.monotonic()
     done: list[Outcome] = []
-    for outcome in outcomes(seeds, wanted.jobs, partial(one, truth_only=wanted.truth_only)):
+    for outcome in outcomes(seeds, wanted.jobs, partial(one, truth_only=wanted.truth_only, tunnels=wanted.tunnels)):
         done.append(outcome)
         if wanted.verbose:
             print(show.one_line(outcome), flush=True)

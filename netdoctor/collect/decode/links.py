@@ -13,6 +13,7 @@ import struct
 from typing import Any
 
 from netdoctor.collect.decode import stacked
+from netdoctor.collect.decode.tunnels import tun, tunnel
 from netdoctor.collect.nest import Nest
 from netdoctor.collect.netlink import each_attribute
 from netdoctor.facts.links import Bridge, BridgePort, Link, Macvlan, Vxlan
@@ -133,6 +134,8 @@ def link(message: bytes) -> Link:
         port=_port(info.nest(IFLA_INFO_SLAVE_DATA)) if slave_kind == "bridge" else None,
         vxlan=_vxlan(info.nest(IFLA_INFO_DATA)) if kind == "vxlan" else None,
         macvlan=_macvlan(info.nest(IFLA_INFO_DATA)) if kind in ("macvlan", "macvtap") else None,
+        tunnel=tunnel(kind, info.nest(IFLA_INFO_DATA)) if kind is not None else None,
+        tun=tun(info.nest(IFLA_INFO_DATA)) if kind == "tun" else None,
         **stacked.fields(kind, info.nest(IFLA_INFO_DATA), slave_kind, info.nest(IFLA_INFO_SLAVE_DATA)),
     )
 

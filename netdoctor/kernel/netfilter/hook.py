@@ -96,7 +96,7 @@ def track(walk: Walk, ns: Namespace, at: Place, packet: Ip, step: int) -> tuple[
     if packet.ct is not None:
         return packet, step
     table = walk.connections.setdefault(at.inode, [])
-    if walk.known_flow and packet.vni is None:
+    if walk.known_flow and packet.inner is None:
         step = _recall(walk, ns, at, packet, table, step)
     known = len(table)
     tracked = conntrack.track(table, packet, packet.zone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import threading
 import time
@@ -23,7 +24,10 @@ PULSE, SHARE = 1.0, 0.02
 #: Where names of namespaces come and go.
 FOLDERS = ("/run/netns", "/run/docker/netns")
 #: Namespaces heard at a time, those of the packet's own way first; each takes four descriptors.
-MOST = 120
+MOST = 60
+
+#: Descriptors that the collectors, the taps of a probe and the watcher take at most, and some for the rest.
+DESCRIPTORS = 4096
 
 Say = Callable[[tuple[Notice, ...]], None]
 
@@ -40,6 +44,7 @@ class Watcher:
 
     def __init__(self, say: Say) -> None:
         self._say = say
+        make_room()
         self._lock = threading.Lock()
         self._pace = Pace()
         self._news = News()
@@ -214,6 +219,14 @@ class Watcher:
             changes = self._pace.taken() if due is not None and due <= time.monotonic() else ()
         if changes:
             self._say(changes)
+
+
+def make_room() -> None:
+    """Raise the number of descriptors that this process may open: what is watched comes on top of what is read."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _modified() -> tuple[int, ...]:
