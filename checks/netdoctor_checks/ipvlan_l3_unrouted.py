@@ -8,7 +8,7 @@ from netdoctor.case import Case
 from netdoctor.check import Finding, Proof, check
 from netdoctor.fix.change import Fix
 from netdoctor.kernel.endings import Ending
-from netdoctor.kernel.packet import Place
+from netdoctor.kernel.packet import Ip, Place
 from netdoctor_checks._hop import helps
 from netdoctor_checks._stacked import data, met, route_via
 
@@ -53,7 +53,7 @@ def ipvlan_l3_unrouted(end: Ending, case: Case) -> Iterator[Finding]:
 def _sent_from(end: Ending, case: Case) -> str:
     """Where the reply is to go: to the source of what was asked."""
     packet = getattr(end, "packet", None)
-    return packet.dst if packet is not None else str(getattr(end, "destination", ""))
+    return packet.dst if isinstance(packet, Ip) else str(getattr(end, "destination", ""))
 
 
 def _finding(case: Case, slave: Place, mode: str, asker: Place, address: str, fix: Fix) -> Finding:

@@ -146,7 +146,7 @@ def _above(
     queue = [(ns, link)]
     while queue:
         where, device = queue.pop()
-        master = where.link(device.master) if device.master else None
+        master = _joined_to(where, device)
         more = [(where, master)] if master is not None else []
         for item in (*more, *over.get((where.id.inode, device.index), ())):
             key = item[0].id.inode, item[1].index
@@ -154,6 +154,12 @@ def _above(
                 found[key] = item
                 queue.append(item)
     return list(found.values())
+
+
+def _joined_to(ns: Namespace, link: Link) -> Link | None:
+    """The device that makes one segment of `link` and its other slaves. A VRF does not: it is a routing table."""
+    master = ns.link(link.master) if link.master else None
+    return None if master is None or master.kind == "vrf" else master
 
 
 def _by_lladdr(nics: list[Nic], found: Wires) -> None:
@@ -188,7 +194,8 @@ def _speaking(nics: list[Nic], found: Wires) -> list[Nic]:
     chosen: dict[Port, Nic] = {}
     for nic in nics:
         ns, link = nic.above[0]
-        key = (ns.id.inode, link.master) if link.master else nic.port
+        master = _joined_to(ns, link)
+        key = (ns.id.inode, master.index) if master is not None else nic.port
         best = chosen.setdefault(key, nic)
         if _weight(nic, found) > _weight(best, found):
             chosen[key] = nic

@@ -93,7 +93,7 @@ def _for_unseen(walk: Walk, fleet: Fleet, at: Place, frame: Frame, step: int) ->
     arp = frame.payload
     if isinstance(arp, Arp):
         if not arp.request:
-            return False
+            return frame.dst in _lladdrs(walk, at) and _sent_back(walk, at)
         held = owners(walk.host, arp.tip)
         if held:
             return all(owner in _above(walk, at) for owner in held) and _sent_back(walk, at)
@@ -107,8 +107,10 @@ def _for_unseen(walk: Walk, fleet: Fleet, at: Place, frame: Frame, step: int) ->
 
 def _sent_back(walk: Walk, at: Place) -> bool:
     """A switch sends nothing back to where it came from, unless it was told to: who uses VEPA relies on that."""
-    links = (link_at(walk.host, over) for over in _above(walk, at))
-    return any(link is not None and link.macvlan is not None and link.macvlan.mode == "vepa" for link in links)
+    links = [link for over in _above(walk, at) if (link := link_at(walk.host, over)) is not None]
+    modes = {link.macvlan.mode for link in links if link.macvlan is not None}
+    flags = {link.ipvlan.flag for link in links if link.ipvlan is not None}
+    return "vepa" in modes | flags
 
 
 def _asked_in_vain(walk: Walk, arp: Arp) -> bool:

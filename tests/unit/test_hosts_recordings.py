@@ -49,9 +49,12 @@ SEEN_BEHIND_SWITCH = {
     "host-gw/switch-port-down": ("LNK002", "n2"),
     "macvlan/switch-port-down": ("LNK002", "x"),
     "vxlan/underlay-switch-port-down": ("LNK002", "n2"),
+    "bond/switch-ports-down": ("LNK015", "a"),
 }
 #: Whether a switch sends a frame back to where it came from is the switch's affair.
 REFLECTED = {"macvlan/mode-vepa": "10.9.0.3", "macvlan/vepa-with-hairpin": "10.9.0.3"}
+#: The same of an answer to ARP, which says nothing of whom to ask.
+ANSWER_REFLECTED = {"ipvlan/vepa", "ipvlan/vepa-with-hairpin"}
 #: The next hop is an address that none of the machines has: who else is on the wire is not known.
 NOBODY_S = {
     "calico-ipip/reply-route-missing": "192.168.50.254",
@@ -63,15 +66,19 @@ NOBODY_S = {
     "host-gw/reply-nexthop-nobody": "192.168.50.9",
     "host-gw/reply-source-table": "192.168.50.254",
     "host-gw/snat-to-old-node-address": "192.168.50.77",
+    "ipvlan-l3/node-parent-without-address": "10.11.0.1",
     "kube-proxy/composite-shadowed-and-loopback": "192.168.50.254",
     "kube-proxy/output-not-called": "192.168.50.254",
     "kube-proxy/service-shadowed": "192.168.50.254",
     "kube-proxy/services-not-called": "192.168.50.254",
     "kube-proxy/stale-udp-flow-untranslated": "192.168.50.254",
 }
-#: The first cause is as in the whole recording; what lies behind it is in the switch.
-FIRST_ONLY = {"macvlan/composite-parent-down-and-switch"}
-ELSEWHERE = {*DROPPED_BY_SWITCH, *SEEN_BEHIND_SWITCH, *REFLECTED, *NOBODY_S, *FIRST_ONLY}
+#: The first cause is as in the whole recording; what lies behind it is in the switch, or on a wire of which
+#: nothing tells: that of a NIC that had neither address nor master.
+FIRST_ONLY = {"macvlan/composite-parent-down-and-switch", "bond/no-slaves"}
+ELSEWHERE = {
+    *DROPPED_BY_SWITCH, *SEEN_BEHIND_SWITCH, *REFLECTED, *ANSWER_REFLECTED, *NOBODY_S, *FIRST_ONLY
+}  # fmt: skip
 
 
 @cache
@@ -124,6 +131,13 @@ def test_who_decides_is_named(key: str, address: str) -> None:
     assert report.verdict == "unknown"
     assert address in report.missing[-1].what
     assert address in report.missing[-1].how_to_get_it
+
+
+@pytest.mark.parametrize("key", sorted(ANSWER_REFLECTED))
+def test_an_answer_that_a_switch_may_send_back_is_not_called_lost(key: str) -> None:
+    report = asked(key)
+    assert report.verdict == "unknown"
+    assert "snapshot" in report.missing[-1].how_to_get_it
 
 
 @pytest.mark.parametrize("key", sorted(FIRST_ONLY))
