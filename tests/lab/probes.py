@@ -46,8 +46,8 @@ def asked(lab: Lab) -> Report:
         protocol=asking.protocol,
         port=asking.port,
     )
-    given = {"snapshot": [], "no_probe": False, "trace": False, "trace_log": [], "redact": False, "redact_map": None}
-    return answer(request, argparse.Namespace(**given))
+    absent = dict.fromkeys(("snapshot", "no_probe", "trace", "trace_log", "redact", "redact_map", "pcap"))
+    return answer(request, argparse.Namespace(**absent))
 
 
 def tried(fault: Fault, prefix: str) -> Row:
