@@ -46,8 +46,8 @@ def asked(lab: Lab) -> Report:
         protocol=asking.protocol,
         port=asking.port,
     )
-    absent = dict.fromkeys(("snapshot", "no_probe", "trace", "trace_log", "redact", "redact_map", "pcap"))
-    return answer(request, argparse.Namespace(**absent))
+    flags = dict.fromkeys(("snapshot", "no_probe", "trace", "trace_log", "redact"), False)
+    return answer(request, argparse.Namespace(**flags, redact_map=None, pcap=None))
 
 
 def tried(fault: Fault, prefix: str) -> Row:
