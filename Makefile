@@ -10,7 +10,7 @@ help:
 	@echo 'make demo    build a two-node VXLAN network with a fault in namespaces, diagnose it, take it away (root)'
 	@echo 'make test    run every test (those that build networks need root)'
 	@echo "make test-vm hold it against Debian's stock kernel in a virtual machine; ARGS='--count 100' (root)"
-	@echo "make fuzz    made-up snapshots and rules against their readers, for two minutes; ARGS='--seconds 600'"
+	@echo "make fuzz    made-up snapshots and rules against their readers; ARGS='--seconds 600'"
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make browser install Chromium, for the test of the view in a browser (root)'
 	@echo 'make bench   what a diagnosis costs on a node with 10 and with 250 pods, with 100 and 40,000 rules (root)'
@@ -40,7 +40,7 @@ test-vm: tools venv
 	$(BIN)/python -m tests.vm $(ARGS)
 	[ -n "$(ARGS)" ] || $(BIN)/python -m tests.vm faults
 
-# `make test` does the same for 20 seconds.
+# `make test` does the same for two minutes.
 fuzz: venv
 	$(BIN)/python -m tests.fuzz.run $(ARGS)
 

@@ -12,7 +12,7 @@ from typing import Literal
 from netdoctor.facts.links import Record
 from netdoctor.facts.observed import Observation, Sighting
 from netdoctor.kernel.endings import Answered, Ending, LeavesHost, NeighbourUnresolved, RuleDropped
-from netdoctor.kernel.packet import IPPROTO_UDP, Ip, Leg, Place
+from netdoctor.kernel.packet import IPPROTO_UDP, Arp, Frame, Ip, Leg, Place
 from netdoctor.kernel.walk import Step, Walk
 from netdoctor.report import Verdict
 
@@ -58,6 +58,8 @@ def judge(ways: Sequence[Way], verdict: Verdict, seen: Observation) -> Judgement
     way = ways[number]
     expected, met = predicted(way, seen.watched), _seen(seen.sightings)
     reached, strayed = _reached(expected, met), _unpredicted(ways, met)
+    if isinstance(way.ending, RuleDropped) and way.ending.later:
+        strayed = []  # the first fragment goes on, and it is the one that taps know
     last = _last(expected[:reached], met, strayed)
     if seen.answered:
         return Judgement(number, "reachable", verdict != "unreachable", last, "answered")
@@ -91,13 +93,23 @@ def predicted(way: Way, watched: Sequence[int]) -> list[Crossing]:
     chain = walk.chain(last)
     if isinstance(final, RuleDropped) and final.hook == "input" and walk.steps[last].action == "up":
         chain.pop()  # the bridge's own input hook comes before its device receives the frame (br_pass_frame_up())
-    steps = [walk.steps[number] for number in chain]
+    steps = [step for number in chain if not _hidden((step := walk.steps[number]).carries)]
     if isinstance(final, NeighbourUnresolved) and any(
         _in_bridge(step) and step.at == final.at for step in steps
     ):
         # A new destination behind the same bridge is resolved before the frame goes on, up or anywhere.
         steps = [step for step in steps if step.at != final.at]
     return [crossing for step in steps for crossing in _crossings(step) if crossing.at.inode in taps]
+
+
+def _hidden(carried: Frame | Ip | Arp) -> bool:
+    """Taps know a probe by itself and within VXLAN; any other tunnel hides it."""
+    packet = carried.payload if isinstance(carried, Frame) else carried
+    while isinstance(packet, Ip) and packet.inner is not None:
+        if packet.tunnel != "vxlan":
+            return True
+        packet = packet.inner.payload
+    return False
 
 
 def _in_bridge(step: Step) -> bool:

@@ -287,7 +287,8 @@ class LeavesHost(Ending, frozen=True):
 class RuleDropped(Ending, frozen=True):
     """A rule, or (`number` None) the policy of a base chain, drops the packet; `reject` is the answer it sends, if any.
 
-    `before` are the rules that led there, outermost first, as (chain, number, text). `bridged` tells a bridge's frame.
+    `before` are the rules that led there, outermost first, as (chain, number, text). `bridged` tells a bridge's frame,
+    `later` that it is a further fragment: the first one goes on.
     """
 
     hook: str
@@ -302,6 +303,7 @@ class RuleDropped(Ending, frozen=True):
     before: tuple[tuple[str, int | None, str], ...] = ()
     bridged: bool = False
     state: str = ""
+    later: bool = False
 
 
 class TableFull(Ending, frozen=True):

@@ -22,6 +22,9 @@ from netdoctor.lab.expectation import EXIT_CODES, differences
 
 Build = Callable[[Fault], Lab]
 
+#: A ping before the fix would teach the source a wrong answer that outlives the fix: 45 seconds and more.
+TAUGHT = {"swarm/proxy-stale-neighbour"}
+
 
 def test_diagnosis(fault: Fault, build: Build, capsys: pytest.CaptureFixture[str]) -> None:
     lab = build(fault)
@@ -31,7 +34,7 @@ def test_diagnosis(fault: Fault, build: Build, capsys: pytest.CaptureFixture[str
     if code != EXIT_CODES[fault.expect.verdict]:
         problems.append(f"exit code: expected {EXIT_CODES[fault.expect.verdict]}, got {code}")
     problems += _shown(report)
-    if lab.ping() != (fault.expect.verdict == "reachable"):
+    if fault.key not in TAUGHT and lab.ping() != (fault.expect.verdict == "reachable"):
         problems.append(f"the kernel disagrees: the fixture says {fault.expect.verdict}")
     if fault.expect.verdict == "unreachable" and fault.accept_repair:
         problems += _mend(lab, report)

@@ -95,7 +95,8 @@ def _pass_chain(
     result = iphook.run_chain(walk, ns, at, seen, rules, base, where)
     port = passing.oif if where.family == "bridge" else None
     walk.traversals.append(traversal(step, at, passing.hook, where, frame, result, port))
-    if result.verdict == "accept" and cut:
+    later = result.verdict == "accept" and cut
+    if later:
         result = iphook.run_chain(walk, ns, at, iphook.later_piece(seen), rules, base, where)
     if result.verdict == "accept":
         if not isinstance(payload, Ip):
@@ -125,6 +126,7 @@ def _pass_chain(
             result.reject,
             before,
             True,
+            later=later,
         )
     )
     return None

@@ -173,12 +173,13 @@ def _filter(here: _At, packet: Ip, base: Base, where: Where, step: int) -> tuple
     walk, ns, at, passing, _ = here
     result = _run(here, packet, base, where, step)
     step = _noted(here, packet, where, result, step)
+    later = False
     if result.verdict == "accept" and pieces.in_pieces(ns, packet, passing.hook, base.priority):
         rest = _run(here, packet, base, where, step, later=True)
         if rest.verdict != "accept":
-            result, step = rest, _noted(here, packet, where, rest, step)
+            result, step, later = rest, _noted(here, packet, where, rest, step), True
     if result.verdict != "accept":
-        _drop(here, packet, where, result, step)
+        _drop(here, packet, where, result, step, later)
         return None
     connection = connection_of(walk, at, packet)
     if result.ct_mark is not None and connection is not None:
@@ -298,7 +299,7 @@ def _noted(here: _At, packet: Ip, where: Where, result: Result, step: int) -> in
     return here.walk.step(step, here.place, "netfilter", result.verdict, told_at, packet, hits)
 
 
-def _drop(here: _At, packet: Ip, where: Where, result: Result, step: int) -> None:
+def _drop(here: _At, packet: Ip, where: Where, result: Result, step: int, later: bool = False) -> None:
     walk, _, at, passing, _ = here
     last = result.hits[-1] if result.hits else Hit(where, 0, "", None, "drop")
     if result.verdict == "altered":
@@ -323,5 +324,6 @@ def _drop(here: _At, packet: Ip, where: Where, result: Result, step: int) -> Non
             before,
             passing.bridged,
             state,
+            later,
         )
     )
