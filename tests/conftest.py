@@ -1,7 +1,8 @@
-"""How the tests are dealt out to the processes that run them side by side (pytest-xdist)."""
+"""How the tests are dealt out to the processes that run them side by side (pytest-xdist), and what those start with."""
 
 from __future__ import annotations
 
+import signal
 import zlib
 from typing import Any
 
@@ -11,6 +12,10 @@ import pytest
 DEALT = ("tests/lab/test_faults.py", "tests/lab/test_truth.py", "tests/lab/test_recordings_fresh.py")
 #: In so many lots; with fewer, the last process would work alone at the end.
 LOTS = 16
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's job in the background ignores it, and so would all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
