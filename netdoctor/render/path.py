@@ -136,13 +136,13 @@ def _steps(leg: LegPart, style: Style) -> Iterator[str]:
             yield from style.wrap(text, "        ", first="      ")
         if step.packet != previous:
             yield from (
-                style.paint(line, "dim") for line in style.wrap(_packet(step.packet, style), "      ")
+                style.paint(line, "dim") for line in style.wrap(packet_text(step.packet, style.symbol("→")), "      ")
             )
         previous = step.packet
 
 
-def _packet(packet: PacketPart, style: Style) -> str:
-    arrow = style.symbol("→")
+def packet_text(packet: PacketPart, arrow: str) -> str:
+    """Return a packet in a line, with `arrow` between its two ends."""
     parts = [f"{packet.protocol} {packet.source or '-'} {arrow} {packet.destination or '-'}"]
     if packet.ttl is not None:
         parts.append(f"ttl {packet.ttl}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from netdoctor.render.path import packet_text
 from netdoctor.report import PacketPart, Report
 from netdoctor_tui.look import Look
 from netdoctor_tui.model.path import STATES, Place, Stop, stops
@@ -43,25 +44,10 @@ def _stop(stop: Stop, width: int, look: Look) -> Iterator[Row]:
             yield from wrapped(text, width, first="    ", indent="      ", role="lit")
         if step.packet != previous:
             yield from wrapped(
-                packet_text(step.packet, look), width, first="    ", indent="      ", role="dim"
+                packet_text(step.packet, look("→")), width, first="    ", indent="      ", role="dim"
             )
         previous = step.packet
     yield row("")
-
-
-def packet_text(packet: PacketPart, look: Look) -> str:
-    """Return a packet in a line."""
-    arrow = look("→")
-    parts = [f"{packet.protocol} {packet.source or '-'} {arrow} {packet.destination or '-'}"]
-    if packet.ttl is not None:
-        parts.append(f"ttl {packet.ttl}")
-    if packet.source_lladdr or packet.destination_lladdr:
-        parts.append(f"{packet.source_lladdr or '-'} {arrow} {packet.destination_lladdr or '-'}")
-    if packet.vlan is not None:
-        parts.append(f"vlan {packet.vlan}")
-    if packet.outer:
-        parts.append(f"in {packet.outer}")
-    return ", ".join(parts)
 
 
 def _observed(report: Report, place: Place, width: int) -> Iterator[Row]:
