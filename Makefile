@@ -38,7 +38,7 @@ test-vm: tools venv
 	[ -z "$$missing" ] || $(call apt,$$missing)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check virtme-ng
 	$(BIN)/python -m tests.vm $(ARGS)
-	[ -n "$(ARGS)" ] || $(BIN)/python -m tests.vm faults
+	[ -n "$(ARGS)" ] || { $(BIN)/python -m tests.vm --tunnels && $(BIN)/python -m tests.vm faults; }
 
 # `make test` does the same for two minutes.
 fuzz: venv
