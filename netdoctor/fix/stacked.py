@@ -21,7 +21,7 @@ RTPROT_KERNEL = 2
 class RetagVlan(Change, frozen=True):
     """Make a VLAN device again with another VLAN id or protocol, for the kernel changes neither on a standing one.
 
-    `lladdr` is given where it is not the parent's. Its addresses and the routes through it are set again.
+    `lladdr` is given where it is not the parent's. Its master, its addresses and the routes through it are set again.
     """
 
     ifindex: int
@@ -45,6 +45,8 @@ class RetagVlan(Change, frozen=True):
             command.ip(ns.id, "link", "del", "dev", name),
             command.ip(ns.id, "link", "add", "link", self.parent, "name", name, *own, *mtu, *kind),
         ]
+        if link is not None and link.master:
+            lines.append(command.ip(ns.id, "link", "set", "dev", name, "master", name_of(ns, link.master)))
         held = [ifa for ifa in ns.addresses(self.ifindex) if ifa.family == 2]
         lines += [command.ip(ns.id, "addr", "add", *address_words(ifa), "dev", name) for ifa in held]
         if link is None or link.up:

@@ -102,3 +102,13 @@ def test_the_fixes_in_memory_mend_it(key: str, monkeypatch: pytest.MonkeyPatch) 
     report = diagnose(host, question)
     assert all(cause.fix is not None and cause.fix.verified for cause in report.causes)
     assert ask(applied(host, tuple(changes)), question).verdict == "reachable"
+
+
+def test_a_vlan_device_made_again_is_in_its_bridge_again() -> None:
+    """Seen in the kernel: without that the device stands alone, and what the bridge joined is apart."""
+    fault = load_faults()["vlan/id-mismatch"]
+    host = snapshot_host(load_recording(fault.key))
+    report = diagnose(host, resolve(host, request(fault)))
+    assert report.causes[0].fix is not None
+    lines = [" ".join(line) for line in report.causes[0].fix.commands]
+    assert any(line.endswith("link set dev eth0.10 master br10") for line in lines), lines
