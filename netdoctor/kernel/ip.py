@@ -254,7 +254,7 @@ def _to_socket(walk: Walk, at: Place, packet: Ip, parent: int) -> None:
         walk.end(NotModelled(packet.flow, at, parent, service))
         return
     if ns.sockets() is None:
-        what, why = (f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen")
+        what, why = f"the {proto} sockets of {ns.id.label}", "the packet arrives, and who listens there was not seen"
         walk.end(NotModelled(packet.flow, at, parent, what, why))
         return
     home = l3mdev.domain(ns, walk.link(at))
